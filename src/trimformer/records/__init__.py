@@ -1,0 +1,1 @@
+"""What is written down: experiments, run folders, frozen results and the errors users see. No torch here."""

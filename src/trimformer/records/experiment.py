@@ -1,0 +1,167 @@
+"""An experiment: everything that decides a training, read strictly from TOML."""
+
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tomli_w
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from trimformer.records.errors import UserError
+from trimformer.records.files import read_text, write_text
+
+EPOCHS = {"ibsr18": 80, "emidec": 100, "synapse": 80}
+"""Epochs of the paper, by dataset; elsewhere 80."""
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class DataSettings(_Settings):
+    """Which patients, and on which grid the model sees their slices."""
+
+    dataset: str = "brain"
+    root: str | None = None
+    image_size: int = Field(
+        224, ge=16, description="rows = columns of the slices that the model sees, in pixels"
+    )
+    num_patients: int | None = Field(None, ge=4, description="how many patients a simulated cohort has")
+    selection_patients: int = Field(
+        2, ge=1, description="training patients set aside to select the best epoch, never reported"
+    )
+
+
+class ModelSettings(_Settings):
+    """Which network; the words are those of `trimformer.create_model`."""
+
+    name: Literal["unetr", "cats", "transunet", "unet"] = "unetr"
+    size: Literal["base", "small", "tiny"] = "base"
+    num_blocks: int | None = Field(12, ge=0, le=12)
+    patch_size: Literal[16, 8] = 16
+    decoder: Literal["full", "compressed"] = "full"
+    trunk: str | None = None
+    weights: str = Field("none", description="none, or a run folder whose weights are inherited")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_unet_has_no_blocks(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("name") == "unet":
+            return {**values, "num_blocks": None}
+        return values
+
+
+class TrainingSettings(_Settings):
+    """How the weights are found; the defaults are the paper's protocol."""
+
+    epochs: int = Field(80, ge=1)
+    batch_size: int = Field(8, ge=1)
+    learning_rate: float = Field(1e-4, gt=0)
+    weight_decay: float = Field(0.0, ge=0)
+    schedule: Literal["constant", "one_cycle"] = "constant"
+    precision: Annotated[Literal["auto", "32", "bf16"], BeforeValidator(lambda value: str(value))] = "auto"
+
+
+class Experiment(_Settings):
+    """One training: a name, a seed, the data, the model and the recipe."""
+
+    name: str = Field("experiment", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    seed: int = Field(0, ge=0, lt=2**31)
+    data: DataSettings = DataSettings()
+    model: ModelSettings = ModelSettings()
+    training: TrainingSettings = TrainingSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _epochs_follow_the_dataset(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or not isinstance(values.get("data", {}), dict):
+            return values
+        training = values.get("training", {})
+        epochs = EPOCHS.get(values.get("data", {}).get("dataset"))
+        if epochs is None or not isinstance(training, dict):
+            return values
+        return {**values, "training": {"epochs": epochs, **training}}
+
+    def with_changes(self, **changes: dict[str, Any] | str | int) -> "Experiment":
+        """A new experiment in which single settings differ.
+
+        Example:
+            >>> Experiment().with_changes(model={"num_blocks": 3}).model.num_blocks
+            3
+        """
+        document = self.model_dump()
+        for key, value in changes.items():
+            document[key] = {**document[key], **value} if isinstance(value, dict) else value
+        return parse_experiment(document, source="the changed experiment")
+
+    def save(self, path: Path) -> None:
+        """Write the resolved experiment as TOML; settings without a value are left out."""
+        write_text(path, tomli_w.dumps(self.model_dump(exclude_none=True)))
+
+
+def read_experiment(path: Path, overrides: Iterable[str] = ()) -> Experiment:
+    """Read an experiment file, with `key=value` overrides such as `model.num_blocks=3`.
+
+    Raises:
+        UserError: The file is missing or no TOML, a key is unknown, or a value is outside its rule.
+    """
+    text = read_text(path, "Give the path of an experiment file.")
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError("An experiment file must be TOML", f"{path}: {error}", "Mend that line.") from None
+    for override in overrides:
+        _apply(override, document)
+    return parse_experiment(document, source=str(path))
+
+
+def parse_experiment(document: dict[str, Any], source: str) -> Experiment:
+    """Check a document against every rule of `Experiment`.
+
+    Raises:
+        UserError: Names the first key that breaks a rule, the value found and what would be valid.
+    """
+    try:
+        return Experiment.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            valid = ", ".join(_fields_at(first["loc"][:-1]))
+            raise UserError(
+                "An experiment has no unknown keys", f"{key} in {source}", f"Valid keys there: {valid}."
+            ) from None
+        raise UserError(
+            f"{key or 'The experiment'}: {first['msg'].lower()}",
+            f"{first['input']!r} in {source}",
+            "Change that value.",
+        ) from None
+
+
+def _fields_at(location: tuple[int | str, ...]) -> list[str]:
+    settings: type[BaseModel] = Experiment
+    for part in location:
+        annotation = settings.model_fields[str(part)].annotation
+        assert isinstance(annotation, type)
+        settings = annotation
+    return list(settings.model_fields)
+
+
+def _apply(override: str, document: dict[str, Any]) -> None:
+    key, equals, value = override.partition("=")
+    if not equals or not key:
+        raise UserError("--set takes key=value", override, "Write, say, --set model.num_blocks=3.")
+    *sections, last = key.split(".")
+    for section in sections:
+        document = document.setdefault(section, {})
+        if not isinstance(document, dict):
+            raise UserError("--set names a key inside a section", override, "Write, say, model.num_blocks=3.")
+    document[last] = _toml_value(value)
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

@@ -1,0 +1,98 @@
+"""Files that are written whole or not at all, and read with a clear word when they are damaged."""
+
+import io
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trimformer.records.errors import UserError
+
+
+def write_whole(path: Path, write: Callable[[Path], None]) -> None:
+    """Let `write` fill a temporary neighbour of `path`, then move it into place in one step.
+
+    Raises:
+        UserError: The disk is full or the folder cannot be written; nothing is left behind.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        write(temporary)
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError as error:
+        raise UserError(
+            "The output must be writable", f"{path}: {error}", "Free space or choose --out."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` as UTF-8."""
+    write_whole(path, lambda temporary: _put(temporary, text.encode()))
+
+
+def write_json(path: Path, document: object) -> None:
+    """Write `document` as indented JSON; NaN is refused, since it is no JSON."""
+    write_text(path, json.dumps(document, indent=2, allow_nan=False) + "\n")
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write named arrays as a compressed npz file."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **dict(arrays))
+    write_whole(path, lambda temporary: _put(temporary, buffer.getvalue()))
+
+
+def read_text(path: Path, next_step: str) -> str:
+    """Read a UTF-8 file.
+
+    Raises:
+        UserError: The file is missing, a folder, or not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(
+            "The file must exist and be readable", f"{path}: {error.strerror}", next_step
+        ) from None
+    except UnicodeDecodeError:
+        raise UserError("The file must be UTF-8 text", path, next_step) from None
+
+
+def read_json(path: Path, next_step: str) -> Any:
+    """Read a JSON document.
+
+    Raises:
+        UserError: The file is missing or is not JSON.
+    """
+    try:
+        return json.loads(read_text(path, next_step))
+    except json.JSONDecodeError as error:
+        raise UserError("The file must be JSON", f"{path}: {error}", next_step) from None
+
+
+def read_arrays(path: Path, next_step: str) -> dict[str, np.ndarray]:
+    """Read every array of an npz file; pickled objects are refused.
+
+    Raises:
+        UserError: The file is missing or damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError("The file must be a whole npz archive", f"{path}: {error}", next_step) from None
+
+
+def _put(path: Path, content: bytes) -> None:
+    path.write_bytes(content)

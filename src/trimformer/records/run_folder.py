@@ -1,0 +1,107 @@
+"""A run folder: where everything about one training lies, under fixed names."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from trimformer.records.errors import UserError
+from trimformer.records.experiment import Experiment, read_experiment
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The names of the files of one run; nothing is read or made before it is asked for."""
+
+    path: Path
+
+    @classmethod
+    def open(cls, path: Path | str) -> "RunFolder":
+        """A run that exists.
+
+        Raises:
+            UserError: There is no experiment in that folder.
+        """
+        run = cls(Path(path))
+        if not run.experiment_file.is_file():
+            raise UserError(
+                "A run folder holds experiment.toml", run.path, "Give the folder that train made."
+            )
+        return run
+
+    @property
+    def name(self) -> str:
+        """The folder's own name."""
+        return self.path.resolve().name
+
+    @property
+    def experiment_file(self) -> Path:
+        """The resolved experiment."""
+        return self.path / "experiment.toml"
+
+    @property
+    def manifest_file(self) -> Path:
+        """Versions, seed, data fingerprint, weights' source, hardware."""
+        return self.path / "manifest.json"
+
+    @property
+    def history_file(self) -> Path:
+        """One row an epoch."""
+        return self.path / "history.csv"
+
+    @property
+    def checkpoints(self) -> Path:
+        """`last.ckpt` and `best.ckpt`, to resume from."""
+        return self.path / "checkpoints"
+
+    @property
+    def weights_file(self) -> Path:
+        """The weights of the best epoch on the selection patients."""
+        return self.path / "model.safetensors"
+
+    @property
+    def last_weights_file(self) -> Path:
+        """The weights of the last epoch."""
+        return self.path / "model-last.safetensors"
+
+    @property
+    def model_file(self) -> Path:
+        """The model's description: enough to rebuild it without the experiment."""
+        return self.path / "model.json"
+
+    @property
+    def evaluation_file(self) -> Path:
+        """Scores per patient and class."""
+        return self.path / "evaluation.json"
+
+    @property
+    def last_evaluation_file(self) -> Path:
+        """The same scores for the weights of the last epoch."""
+        return self.path / "evaluation-last.json"
+
+    @property
+    def examples_file(self) -> Path:
+        """One slice of every evaluated patient: scan, truth and prediction on the model's grid."""
+        return self.path / "examples.npz"
+
+    @property
+    def profile_file(self) -> Path:
+        """The attention profile's means with intervals."""
+        return self.path / "attention.json"
+
+    @property
+    def profile_arrays(self) -> Path:
+        """The attention profile per patient."""
+        return self.path / "attention.npz"
+
+    @property
+    def depth_file(self) -> Path:
+        """The chosen depth and its evidence."""
+        return self.path / "depth.json"
+
+    @property
+    def figures(self) -> Path:
+        """Pictures."""
+        return self.path / "figures"
+
+    def experiment(self) -> Experiment:
+        """The experiment as it was resolved when the run began."""
+        return read_experiment(self.experiment_file)
