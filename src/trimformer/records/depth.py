@@ -12,8 +12,8 @@ from trimformer.records.files import read_json, write_json
 class DepthChoice(BaseModel):
     """The content of `depth.json`.
 
-    `num_blocks` is None when the status is "inconclusive"; `reason` says in words why. `evidence` holds the numbers the rule
-    looked at, one entry a block and one a gate. `sensitivity` is the first global block at other thresholds tau.
+    `num_blocks` is None when the status is "inconclusive"; `reason` says in words why. `evidence` holds the numbers
+    the rule looked at, one entry a block and one a gate. `sensitivity` is the first global block at other thresholds tau.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -24,9 +24,7 @@ class DataSettings(_Settings):
 
     dataset: str = "brain"
     root: str | None = None
-    image_size: int = Field(
-        224, ge=16, description="rows = columns of the slices that the model sees, in pixels"
-    )
+    image_size: int = Field(224, ge=16, description="rows = columns of the slices that the model sees, in pixels")
     num_patients: int | None = Field(None, ge=4, description="how many patients a simulated cohort has")
     selection_patients: int = Field(
         2, ge=1, description="training patients set aside to select the best epoch, never reported"
@@ -60,7 +58,7 @@ class TrainingSettings(_Settings):
     learning_rate: float = Field(1e-4, gt=0)
     weight_decay: float = Field(0.0, ge=0)
     schedule: Literal["constant", "one_cycle"] = "constant"
-    precision: Annotated[Literal["auto", "32", "bf16"], BeforeValidator(lambda value: str(value))] = "auto"
+    precision: Annotated[Literal["auto", "32", "bf16"], BeforeValidator(str)] = "auto"
 
 
 class Experiment(_Settings):

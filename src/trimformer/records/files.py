@@ -29,9 +29,7 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
         temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as error:
-        raise UserError(
-            "The output must be writable", f"{path}: {error}", "Free space or choose --out."
-        ) from error
+        raise UserError("The output must be writable", f"{path}: {error}", "Free space or choose --out.") from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -62,9 +60,7 @@ def read_text(path: Path, next_step: str) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise UserError(
-            "The file must exist and be readable", f"{path}: {error.strerror}", next_step
-        ) from None
+        raise UserError("The file must exist and be readable", f"{path}: {error.strerror}", next_step) from None
     except UnicodeDecodeError:
         raise UserError("The file must be UTF-8 text", path, next_step) from None
 

@@ -29,9 +29,7 @@ def mean_interval(values: np.ndarray) -> tuple[float, tuple[float, float] | None
     if finite.size < BOOTSTRAP_FROM:
         half = float(stats.t.ppf(0.975, finite.size - 1) * finite.std(ddof=1) / np.sqrt(finite.size))
         return mean, (mean - half, mean + half)
-    result = stats.bootstrap(
-        (finite,), np.mean, n_resamples=5000, method="percentile", rng=np.random.default_rng(0)
-    )
+    result = stats.bootstrap((finite,), np.mean, n_resamples=5000, method="percentile", rng=np.random.default_rng(0))
     return mean, (float(result.confidence_interval.low), float(result.confidence_interval.high))
 
 
@@ -48,4 +46,6 @@ def summarise_patients(array: np.ndarray) -> dict[str, Any]:
 
 
 def _as_lists(array: np.ndarray) -> Any:
-    return np.where(np.isfinite(array), array.astype(object), None).tolist()
+    entries = array.astype(object)
+    entries[~np.isfinite(array)] = None
+    return entries.tolist()

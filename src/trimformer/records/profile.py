@@ -7,6 +7,7 @@ import numpy as np
 
 from trimformer.records.errors import UserError
 from trimformer.records.files import read_arrays, read_json, write_arrays, write_json
+from trimformer.records.intervals import summarise_patients
 
 REGIONS = ("foreground", "all")
 """Queries and keys: tokens that cover a labelled pixel (the main figure), or every token."""
@@ -51,7 +52,7 @@ class AttentionProfile:
     twin: Arrays
     uniform: Arrays
     example: Arrays
-    """One slice to look at: `image` (rows, columns), `foreground` likewise, `maps` (blocks, queries, keys), the head mean."""
+    """One slice to look at: `image` and `foreground` (rows, columns); `maps` (blocks, queries, keys), head mean."""
 
     @property
     def num_blocks(self) -> int:
@@ -60,8 +61,6 @@ class AttentionProfile:
 
     def save(self, summary_file: Path, arrays_file: Path) -> None:
         """Write `attention.json` (means and 95 % intervals over patients) and `attention.npz` (per patient)."""
-        from trimformer.records.intervals import summarise_patients
-
         groups = {"model": self.model, "twin": self.twin, "uniform": self.uniform}
         write_arrays(
             arrays_file,

@@ -22,9 +22,7 @@ class RunFolder:
         """
         run = cls(Path(path))
         if not run.experiment_file.is_file():
-            raise UserError(
-                "A run folder holds experiment.toml", run.path, "Give the folder that train made."
-            )
+            raise UserError("A run folder holds experiment.toml", run.path, "Give the folder that train made.")
         return run
 
     @property
