@@ -13,7 +13,7 @@ class DepthChoice(BaseModel):
     """The content of `depth.json`.
 
     `num_blocks` is None when the status is "inconclusive"; `reason` says in words why. `evidence` holds the numbers
-    the rule looked at, one entry a block and one a gate. `sensitivity` is the first global block at other thresholds tau.
+    the rule looked at, one entry a block and one a gate. `sensitivity` is the first global block at other tau.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
