@@ -1,0 +1,70 @@
+"""The command `trimformer`, and how it ends: 0 done, 1 internal fault, 2 a user's mistake."""
+
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+
+from trimformer import __version__
+from trimformer.cli import choose, compare, compress, demo, evaluate, inspect, report, train
+from trimformer.cli.terminal import complain
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="How many transformer blocks does your segmentation model need? Train, look, choose, cut, compare.",
+)
+for name, command in {
+    "demo": demo.demo,
+    "train": train.train,
+    "evaluate": evaluate.evaluate,
+    "inspect": inspect.inspect,
+    "choose": choose.choose,
+    "compress": compress.compress,
+    "compare": compare.compare,
+    "report": report.report,
+}.items():
+    app.command(name)(command)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[  # noqa: ARG001 - its callback does the work
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+    debug: Annotated[  # noqa: ARG001 - read by main before the commands are parsed
+        bool, typer.Option("--debug", help="Show the traceback of an error; may stand anywhere.")
+    ] = False,
+) -> None:
+    """Take the options that all commands share."""
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one message and exit code 2."""
+    from trimformer.records.errors import UserError
+
+    debug = "--debug" in sys.argv
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    try:
+        app(args=arguments, prog_name="trimformer")
+    except UserError as error:
+        if debug:
+            traceback.print_exc()
+        complain(error.rule, error.found, error.next_step)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        complain("Trimformer failed", f"{type(error).__name__}: {error}", "This is a bug: run again with --debug.")
+        sys.exit(1)

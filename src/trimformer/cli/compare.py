@@ -1,0 +1,34 @@
+"""`trimformer compare`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trimformer.cli.terminal import JsonOption, print_json, print_table, progress_bars, say
+
+
+def compare(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders; the first is the reference.")],
+    out: Annotated[Path, typer.Option(help="Folder for results.json and report.html.")] = Path("comparison"),
+    json: JsonOption = False,
+) -> None:
+    """Compare trained runs: Dice, parameters, paired statistics, time a slice."""
+    from trimformer.records.run_folder import RunFolder
+
+    folders = [RunFolder.open(run) for run in runs]
+    from trimformer.evaluation.compare import Candidate
+    from trimformer.evaluation.compare import compare as compare_runs
+    from trimformer.report import headline, write_report
+    from trimformer.report.tables import HEADINGS, cells
+
+    with progress_bars(shown=not json) as progress:
+        candidates = [Candidate.of(folder, is_reference=index == 0) for index, folder in enumerate(folders)]
+        results = compare_runs(candidates, out, progress=progress)
+    results.save(out / "results.json")
+    page = write_report(out)
+    if json:
+        print_json(results.model_dump(mode="json"))
+        return
+    print_table("Models", HEADINGS, (cells(row) for row in results.models))
+    say(f"{headline(results)}\nReport: {page.resolve()}")

@@ -1,0 +1,64 @@
+"""What all commands say in the same way: errors, progress, JSON, tables."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+
+from trimformer.records.progress import Progress, silent
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+
+
+def complain(rule: str, found: str, next_step: str) -> None:
+    """Print one message about an error to standard error."""
+    typer.secho(f"Error: {rule}.", fg="red", bold=True, err=True)
+    typer.echo(f"  found: {found}\n  next:  {next_step}", err=True)
+
+
+def say(message: str) -> None:
+    """Print a line for people."""
+    typer.echo(message)
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document to standard output."""
+    sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table; numbers are aligned to the right."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index == 0 else "right")
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+
+
+@contextmanager
+def progress_bars(shown: bool) -> Iterator[Progress]:
+    """Progress bars on standard error, one a task; silent where they are not wanted."""
+    if not shown:
+        yield silent
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Bars(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bars:
+        tasks: dict[str, Any] = {}
+
+        def show(task: str, done: int, total: int) -> None:
+            if task not in tasks or done < bars.tasks[tasks[task]].completed:
+                tasks[task] = bars.add_task(task, total=total)
+            bars.update(tasks[task], completed=done, total=total)
+
+        yield show

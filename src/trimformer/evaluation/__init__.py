@@ -1,0 +1,1 @@
+"""Label maps become records of scores, and records a comparison."""

@@ -1,0 +1,93 @@
+"""Evaluate a predictor, or a run, on patients that never chose anything."""
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+import numpy as np
+from torch import nn
+
+from trimformer.data.catalogue import load_dataset
+from trimformer.data.dataset import Dataset
+from trimformer.data.patient import Patient
+from trimformer.data.slices import to_slices
+from trimformer.evaluation.scores import mean_over_classes, score_patient, summarise_label
+from trimformer.inference.predict import Predictor, network_predictor, predict_scores
+from trimformer.models import load_model
+from trimformer.records.evaluation import Evaluation
+from trimformer.records.files import write_arrays
+from trimformer.records.progress import Progress, silent
+from trimformer.records.run_folder import RunFolder
+
+CHECKPOINTS: tuple[Literal["best", "last"], ...] = ("best", "last")
+
+
+def evaluate(
+    predict: Predictor,
+    patients: Iterable[Patient],
+    labels: Mapping[int, str],
+    checkpoint: Literal["best", "last"] = "best",
+    progress: Progress = silent,
+) -> Evaluation:
+    """Score a predictor on every patient's own grid.
+
+    Args:
+        predict: Gives a label map on the patient's own grid.
+        patients: With their true labels.
+        labels: Label values and their names, background 0 included.
+        checkpoint: Which weights are behind the predictor.
+        progress: Told after every patient.
+    """
+    patients = tuple(patients)
+    scores = {}
+    for index, patient in enumerate(patients):
+        scores[patient.patient_id] = score_patient(predict(patient), patient, labels)
+        progress("evaluating", index + 1, len(patients))
+    names = [name for value, name in labels.items() if value != 0]
+    summary = {name: summarise_label(entry[name] for entry in scores.values()) for name in names}
+    mean, interval = mean_over_classes(summary, scores)
+    return Evaluation(
+        labels=dict(labels),
+        grid="native",
+        split="validation",
+        checkpoint=checkpoint,
+        patients=scores,
+        summary=summary,
+        mean=mean,
+        ci95=interval,
+    )
+
+
+def evaluate_run(run: RunFolder, progress: Progress = silent) -> Evaluation:
+    """Evaluate the best and the last weights of a run and write both; the best ones' scores are returned.
+
+    Raises:
+        UserError: The run has no weights yet, or they are damaged.
+    """
+    experiment = run.experiment()
+    models = {checkpoint: load_model(run.path, checkpoint) for checkpoint in CHECKPOINTS}
+    dataset = load_dataset(experiment.data)
+    image_size = experiment.data.image_size
+    files = {"best": run.evaluation_file, "last": run.last_evaluation_file}
+    evaluations = {}
+    for checkpoint, model in models.items():
+        predict = network_predictor(model, image_size)
+        evaluations[checkpoint] = evaluate(predict, dataset.validation, dataset.labels, checkpoint, progress)
+        evaluations[checkpoint].save(files[checkpoint])
+    write_arrays(run.examples_file, _examples(models["best"], dataset, image_size))
+    return evaluations["best"]
+
+
+def _examples(model: nn.Module, dataset: Dataset, image_size: int) -> dict[str, np.ndarray]:
+    """The slice with the most foreground of every patient, with truth and prediction, on the model's grid."""
+    columns: dict[str, list[np.ndarray]] = {"images": [], "truth": [], "prediction": [], "slice_index": []}
+    for patient in dataset.validation:
+        slices = to_slices(patient, image_size)
+        assert slices.labels is not None
+        index = int((slices.labels > 0).flatten(1).sum(dim=1).argmax())
+        scores = predict_scores(model, slices.images[index : index + 1])
+        columns["images"].append(slices.images[index, 0].numpy())
+        columns["truth"].append(slices.labels[index].numpy())
+        columns["prediction"].append(scores.argmax(dim=1)[0].numpy().astype(np.uint8))
+        columns["slice_index"].append(np.array(index))
+    arrays = {name: np.stack(entries) for name, entries in columns.items()}
+    return arrays | {"patient_ids": np.array([patient.patient_id for patient in dataset.validation])}

@@ -1,0 +1,10 @@
+"""How long work tells how far it is, without knowing who listens."""
+
+from collections.abc import Callable
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how many steps are done, and how many there are."""
+
+
+def silent(task: str, done: int, total: int) -> None:
+    """Nobody listens."""

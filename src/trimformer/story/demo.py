@@ -1,0 +1,98 @@
+"""The demo: train, look, choose, cut, train again, compare with the controls, report."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+from trimformer.attention.inspect_run import inspect_run
+from trimformer.compression.compress import compressed_experiment
+from trimformer.data.catalogue import load_dataset
+from trimformer.depth.choose_run import choose_run
+from trimformer.evaluation.compare import Candidate, compare
+from trimformer.evaluation.evaluate import evaluate
+from trimformer.inference.intensity import predict_by_intensity
+from trimformer.records.depth import DepthChoice
+from trimformer.records.experiment import Experiment, read_experiment
+from trimformer.records.progress import Progress, silent
+from trimformer.records.results import Results
+from trimformer.records.run_folder import RunFolder
+from trimformer.report import write_report
+from trimformer.training import train
+
+PAPERS_DEPTH = 3
+"""What the paper keeps; trained where the rule gives no smaller depth."""
+
+FAST: dict[str, Any] = {"data": {"num_patients": 10, "selection_patients": 1}, "training": {"epochs": 2}}
+"""The same path in two minutes: too few patients and steps for its figures to mean anything."""
+
+
+def run_demo(folder: Path, *, fast: bool = False, progress: Progress = silent) -> Results:
+    """Tell the whole story into `folder`, ending in report.html and results.json; run again, it goes on.
+
+    Raises:
+        UserError: The folder holds other runs, or cannot be written.
+    """
+    clock = _Clock()
+    full = _demo_experiment(fast)
+    with clock.measuring("data"):
+        dataset = load_dataset(full.data)
+    reference = _train(full, folder, clock, progress)
+    with clock.measuring("attention"):
+        inspect_run(reference, progress)
+        choice = choose_run(reference)
+    runs = [Candidate(reference, "reference")]
+    for experiment, role in _others(reference, choice):
+        runs.append(Candidate(_train(experiment, folder, clock, progress), role))
+    with clock.measuring("evaluation"):
+        baselines = {"intensity": evaluate(predict_by_intensity, dataset.validation, dataset.labels)}
+        results = compare(runs, folder, baselines=baselines, depth=choice, progress=progress)
+    results = results.model_copy(update={"seconds": clock.seconds | {"total": clock.total()}})
+    results.save(folder / "results.json")
+    write_report(folder)
+    return results
+
+
+def _demo_experiment(fast: bool) -> Experiment:
+    with as_file(files("trimformer.story") / "demo.toml") as path:
+        experiment = read_experiment(path)
+    return experiment.with_changes(**FAST) if fast else experiment
+
+
+def _others(reference: RunFolder, choice: DepthChoice) -> list[tuple[Experiment, str]]:
+    """The smaller model and the controls, all under the reference's protocol, all from scratch."""
+    full = reference.experiment()
+    shallower = choice.num_blocks is not None and choice.num_blocks < (full.model.num_blocks or 0)
+    depth = choice.num_blocks if shallower and choice.num_blocks else PAPERS_DEPTH
+    smaller = compressed_experiment(reference, depth, "full", "scratch")
+    nothing = compressed_experiment(reference, 0, "full", "scratch")
+    unet = full.with_changes(name="unet", model={"name": "unet"})
+    return [
+        (smaller.with_changes(name=f"unetr-{depth}"), "chosen depth" if shallower else "paper's depth"),
+        (nothing.with_changes(name="unetr-0"), "zero blocks"),
+        (unet, "plain U-Net"),
+    ]
+
+
+def _train(experiment: Experiment, folder: Path, clock: "_Clock", progress: Progress) -> RunFolder:
+    with clock.measuring(f"training {experiment.name}"):
+        return train(experiment, folder / "runs" / experiment.name, progress)
+
+
+class _Clock:
+    """Wall seconds by what they were spent on."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._begin = time.perf_counter()
+
+    @contextmanager
+    def measuring(self, what: str) -> Iterator[None]:
+        begin = time.perf_counter()
+        yield
+        self.seconds[what] = round(time.perf_counter() - begin, 1)
+
+    def total(self) -> float:
+        return round(time.perf_counter() - self._begin, 1)

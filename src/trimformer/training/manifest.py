@@ -1,0 +1,47 @@
+"""`manifest.json`: what a run was made with."""
+
+import os
+import platform
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+from trimformer import __version__
+from trimformer.data.dataset import Dataset
+from trimformer.records.experiment import Experiment
+
+LIBRARIES = ("torch", "timm", "monai", "lightning", "numpy", "nilearn")
+
+
+def describe_run(experiment: Experiment, dataset: Dataset, weights_source: str, precision: str) -> dict[str, Any]:
+    """Versions, seed, data fingerprint, weights' source and hardware of a training."""
+    return {
+        "trimformer": __version__,
+        "python": platform.python_version(),
+        "libraries": {name: version(name) for name in LIBRARIES},
+        "seed": experiment.seed,
+        "data": {
+            "dataset": dataset.name,
+            "note": dataset.note,
+            "fingerprint": dataset.fingerprint,
+            "training": [patient.patient_id for patient in dataset.training],
+            "selection": [patient.patient_id for patient in dataset.selection],
+            "validation": [patient.patient_id for patient in dataset.validation],
+        },
+        "weights": weights_source,
+        "precision": precision,
+        "hardware": describe_hardware(),
+    }
+
+
+def describe_hardware() -> dict[str, Any]:
+    """The devices that torch sees and the processors of this machine."""
+    devices = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return {
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "processors": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "gpus": devices,
+    }

@@ -1,0 +1,83 @@
+"""What Lightning trains: a segmentation model, its loss and its optimiser."""
+
+from typing import Any
+
+import lightning as L
+import torch
+from monai.losses.dice import DiceCELoss
+from torch import Tensor, nn
+
+from trimformer.records.experiment import TrainingSettings
+
+Sample = tuple[Tensor, Tensor]
+
+
+def segmentation_loss() -> nn.Module:
+    """(soft Dice + cross-entropy) / 2, background included, Dice over the whole batch (the paper's loss)."""
+    return DiceCELoss(softmax=True, to_onehot_y=True, batch=True, lambda_dice=0.5, lambda_ce=0.5)
+
+
+class SegmentationTask(L.LightningModule):
+    """A model under the protocol of one experiment.
+
+    The selection patients' Dice that is logged after every epoch is the mean over classes of the Dice over all their
+    slices together, on the model's grid: cheap, and used for nothing but picking the best epoch.
+    """
+
+    def __init__(self, model: nn.Module, settings: TrainingSettings, total_steps: int, seed: int) -> None:
+        super().__init__()
+        self.model = model
+        self.loss = segmentation_loss()
+        self._settings = settings
+        self._total_steps = total_steps
+        self._seed = seed
+        self._overlap: list[Tensor] = []
+
+    def on_train_epoch_start(self) -> None:
+        """Dropout draws depend on the epoch alone, so a resumed run draws what an uninterrupted one would have."""
+        torch.manual_seed(self._seed * 100_003 + self.current_epoch)
+
+    def training_step(self, batch: Sample, _: int) -> Tensor:
+        """The loss of one batch."""
+        loss = self._loss_of(batch)[0]
+        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch[0]))
+        return loss
+
+    def validation_step(self, batch: Sample, _: int) -> None:
+        """Loss and overlap of one batch of the selection patients."""
+        loss, logits = self._loss_of(batch)
+        self.log("selection_loss", loss, on_epoch=True, batch_size=len(batch[0]))
+        self._overlap.append(overlap(logits.argmax(dim=1), batch[1], num_classes=logits.shape[1]))
+
+    def on_validation_epoch_end(self) -> None:
+        """Dice of the epoch, from the sums over all slices."""
+        both, total = torch.stack(self._overlap).sum(dim=0).double().unbind()
+        self._overlap.clear()
+        dice = (2 * both / total)[total > 0].mean() if (total > 0).any() else torch.tensor(0.0)
+        self.log("selection_dice", dice.float())
+
+    def configure_optimizers(self) -> Any:
+        """AdamW; the learning rate is constant, or rises and falls once over the whole training (one-cycle)."""
+        settings = self._settings
+        optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
+        if settings.schedule == "constant":
+            return optimizer
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, max_lr=settings.learning_rate, total_steps=self._total_steps
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _loss_of(self, batch: Sample) -> tuple[Tensor, Tensor]:
+        images, labels = batch
+        logits = self.model(images)
+        return self.loss(logits.float(), labels[:, None]), logits
+
+
+def overlap(prediction: Tensor, truth: Tensor, num_classes: int) -> Tensor:
+    """Pixels in both masks, and the sum of both masks' pixels, for each foreground class: (2, classes - 1)."""
+    classes = torch.arange(1, num_classes, device=truth.device).view(-1, 1, 1, 1)
+    predicted, true = prediction == classes, truth == classes
+    both = (predicted & true).flatten(1).sum(dim=1)
+    return torch.stack([both, predicted.flatten(1).sum(dim=1) + true.flatten(1).sum(dim=1)])

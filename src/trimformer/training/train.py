@@ -1,0 +1,120 @@
+"""Train an experiment into its run folder, or go on where it stopped."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import lightning as L
+
+from trimformer.data.catalogue import load_dataset
+from trimformer.data.dataset import Dataset
+from trimformer.models import SegmentationModel, save_model
+from trimformer.records.errors import UserError
+from trimformer.records.experiment import Experiment
+from trimformer.records.files import write_json
+from trimformer.records.progress import Progress, silent
+from trimformer.records.run_folder import RunFolder
+from trimformer.training.batches import selection_batches, slice_dataset, training_batches
+from trimformer.training.checkpoints import (
+    WholeCheckpointIO,
+    keep_last_and_best,
+    load_checkpoint_weights,
+    read_checkpoint,
+)
+from trimformer.training.history import HistoryWriter
+from trimformer.training.manifest import describe_run
+from trimformer.training.precision import lightning_precision
+from trimformer.training.start import starting_model
+from trimformer.training.steps import StepReporter
+from trimformer.training.task import SegmentationTask
+
+
+def train(experiment: Experiment, folder: Path, progress: Progress = silent) -> RunFolder:
+    """Train into a run folder; a run that was interrupted goes on after its last whole epoch, a done one is left.
+
+    Raises:
+        UserError: The folder holds another experiment, a checkpoint is damaged, or the settings do not fit.
+    """
+    run = _claim(experiment, folder)
+    if _is_done(run):
+        return run
+    dataset = load_dataset(experiment.data)
+    L.seed_everything(experiment.seed, verbose=False)
+    model, weights_source = starting_model(experiment, num_classes=len(dataset.labels))
+    precision = lightning_precision(experiment.training.precision)
+    experiment.save(run.experiment_file)
+    write_json(run.manifest_file, describe_run(experiment, dataset, weights_source, precision))
+    _fit(model, experiment, dataset, run, precision, progress)
+    for name, file in (("last", run.last_weights_file), ("best", run.weights_file)):
+        load_checkpoint_weights(model, run.checkpoints / f"{name}.ckpt")
+        save_model(model, file, run.model_file)
+    return run
+
+
+def _claim(experiment: Experiment, folder: Path) -> RunFolder:
+    """The run folder, if it is free or already this experiment's."""
+    run = RunFolder(folder)
+    if run.experiment_file.exists() and run.experiment() != experiment:
+        raise UserError(
+            "A run folder belongs to one experiment",
+            f"{run.path} with other settings",
+            "Choose another name or --out, or delete that folder.",
+        )
+    return run
+
+
+def _is_done(run: RunFolder) -> bool:
+    return all(file.exists() for file in (run.model_file, run.weights_file, run.last_weights_file))
+
+
+def _fit(
+    model: SegmentationModel,
+    experiment: Experiment,
+    dataset: Dataset,
+    run: RunFolder,
+    precision: str,
+    progress: Progress,
+) -> None:
+    settings, image_size = experiment.training, experiment.data.image_size
+    batches = training_batches(slice_dataset(dataset.training, image_size), settings.batch_size, experiment.seed)
+    selection = selection_batches(slice_dataset(dataset.selection, image_size), settings.batch_size)
+    total_steps = settings.epochs * len(batches)
+    task = SegmentationTask(model, settings, total_steps, experiment.seed)
+    last = run.checkpoints / "last.ckpt"
+    if last.exists():
+        read_checkpoint(last)  # a damaged one is told before Lightning trips over it
+    with _quiet_lightning():
+        trainer = L.Trainer(
+            max_epochs=settings.epochs,
+            precision=precision,  # type: ignore[arg-type]
+            logger=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            plugins=[WholeCheckpointIO()],
+            callbacks=[
+                keep_last_and_best(run.checkpoints),
+                HistoryWriter(run.history_file),
+                StepReporter(experiment.name, total_steps, progress),
+            ],
+        )
+        trainer.fit(task, batches, selection, ckpt_path=last if last.exists() else None, weights_only=True)
+
+
+@contextmanager
+def _quiet_lightning() -> Iterator[None]:
+    """Without Lightning's advice that does not apply here: slices lie in memory, so loading needs no workers."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+            warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
