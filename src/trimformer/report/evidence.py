@@ -1,0 +1,89 @@
+"""What the rule looked at, block by block and gate by gate, as rows of text."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from trimformer.records.depth import DepthChoice
+from trimformer.records.results import Results
+from trimformer.report.tables import Cell
+from trimformer.report.words import number, sentence
+
+BLOCK_COLUMNS = (
+    ("Block", "block"),
+    ("Far-field ratio", "far_field_ratio"),
+    ("Queries that look far", "far_query_share"),
+    ("Mixing", "mixing"),
+    ("Without sinks", "far_field_ratio_without_sinks"),
+    ("Query-key information", "query_key_information"),
+    ("… of permuted weights", "twin_query_key_information"),
+    ("Passes", "passes"),
+)
+"""Titles of the table of evidence with the keys of `evidence["blocks"]`."""
+
+GATE_STATES = {True: "passed", False: "failed", None: "not checked"}
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One condition of the rule and whether it held."""
+
+    name: str
+    state: str
+    detail: str
+
+
+def depth_choice(depth: DepthChoice | None, results: Results) -> DepthChoice | None:
+    """The choice as the run wrote it, or what the comparison keeps of it, or None."""
+    if depth is not None or results.depth is None:
+        return depth
+    return DepthChoice(
+        status="chosen" if results.depth.get("status") == "chosen" else "inconclusive",
+        num_blocks=results.depth.get("num_blocks"),
+        reason=str(results.depth.get("reason") or ""),
+        criterion=str(results.depth.get("criterion") or ""),
+        evidence=results.depth.get("evidence") or {},
+        sensitivity=results.depth.get("sensitivity") or {},
+    )
+
+
+def block_rows(choice: DepthChoice) -> list[list[Cell]]:
+    """One row of cells a block, in the order of `BLOCK_COLUMNS`; a dash for what was not written."""
+    return [[_cell(key, block) for _, key in BLOCK_COLUMNS] for block in choice.evidence.get("blocks") or []]
+
+
+def _cell(key: str, block: Mapping[str, Any]) -> Cell:
+    value = block.get(key)
+    if key == "block":
+        return Cell("–" if value is None else str(value))
+    if key == "passes":
+        reasons = "; ".join(str(reason) for reason in block.get("why_not") or [])
+        return Cell("–" if value is None else "yes" if value else "no", reasons)
+    if key == "far_query_share" and value is not None:
+        return Cell(f"{number(100 * value, 0)} %")
+    if isinstance(value, Mapping):
+        return Cell(number(value.get("mean"), 2), _bounds(value))
+    return Cell(number(value, 2))
+
+
+def _bounds(value: Mapping[str, Any]) -> str:
+    low, high = value.get("low"), value.get("high")
+    return "" if low is None or high is None else f"{number(low, 2)} – {number(high, 2)}"
+
+
+def gates(choice: DepthChoice) -> list[Gate]:
+    """The gates in the order the rule names them."""
+    return [
+        Gate(
+            sentence(str(gate.get("name", "unnamed"))).rstrip("."),
+            GATE_STATES[gate.get("passed")],
+            sentence(str(gate.get("detail") or "")),
+        )
+        for gate in choice.evidence.get("gates") or []
+    ]
+
+
+def sensitivity(choice: DepthChoice) -> list[tuple[str, str]]:
+    """The first global block at each threshold tau, from the lowest tau up."""
+    ordered = sorted(choice.sensitivity.items(), key=lambda item: float(item[0]))
+    return [(tau, "none" if block is None else str(block)) for tau, block in ordered]

@@ -1,0 +1,139 @@
+"""One page from one comparison: everything is made in memory first, then written."""
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from trimformer.records.depth import DepthChoice
+from trimformer.records.files import write_text, write_whole
+from trimformer.records.profile import REGIONS, AttentionProfile
+from trimformer.report import evidence, words
+from trimformer.report.charts import plot_cumulative_field, plot_measures
+from trimformer.report.comparisons import plot_differences, plot_training
+from trimformer.report.galleries import attention_gallery, label_names, legend, patient_galleries
+from trimformer.report.sources import Sources, read_sources
+from trimformer.report.tables import columns, compact, interval, to_csv, to_markdown
+from trimformer.report.themes import Chart, render
+
+DEFAULT_TAU = 0.5
+
+
+def write_report(folder: Path) -> Path:
+    """Write `report.html`, `tables/` and `figures/` into the folder of a comparison and return the page's path.
+
+    The page is one file that asks nothing of the network.
+
+    Raises:
+        UserError: `results.json` is missing, a file of a run is damaged, or the folder cannot be written.
+    """
+    sources = read_sources(folder)
+    charts = {chart.name: (chart, png) for chart, png in _charts(sources)}
+    page = render_page(sources, {name: chart for name, (chart, _) in charts.items()})
+    for name, (chart, png) in charts.items():
+        write_text(folder / "figures" / f"{name}.svg", chart.wide)
+        write_whole(folder / "figures" / f"{name}.png", partial(_put, content=png))
+    write_text(folder / "tables" / "models.csv", to_csv(sources.results))
+    write_text(folder / "tables" / "models.md", to_markdown(sources.results))
+    write_text(folder / "report.html", page)
+    return folder / "report.html"
+
+
+def _put(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+
+
+def _charts(sources: Sources) -> Iterator[tuple[Chart, bytes]]:
+    compared = [row for row in sources.results.models if row.versus_reference and row.role != "intensity"]
+    if compared:
+        alt = "Difference in Dice to the reference, with 95 % interval: " + "; ".join(
+            f"{row.name} {words.signed(row.versus_reference.mean_difference)}"
+            for row in compared
+            if row.versus_reference
+        )
+        yield render("differences", alt, plot_differences(compared, sources.results.margin))
+    if sources.profile is not None:
+        yield from _attention_charts(sources.profile, evidence.depth_choice(sources.depth, sources.results))
+    histories = {model.row.name: model.history for model in sources.models if model.history is not None}
+    if histories:
+        alt = f"Loss and Dice on the selection patients against the epoch, for {', '.join(histories)}."
+        yield render("training", alt, plot_training(histories))
+
+
+def _attention_charts(profile: AttentionProfile, choice: DepthChoice | None) -> Iterator[tuple[Chart, bytes]]:
+    for region in REGIONS:
+        field = f"{region}/norm_weighted/far_field_ratio"
+        if field not in profile.model:
+            continue
+        means = np.nanmean(profile.model[field], axis=0)
+        alt = (
+            f"Far-field ratio of the cumulative field, {region} patches: {words.number(means[0], 2)} after block 1, "
+            f"{words.number(means[-1], 2)} after block {len(means)}; 1 is uniform attention."
+        )
+        chosen = choice.num_blocks if choice else None
+        yield render(f"cumulative-{region}", alt, plot_cumulative_field(profile, region, _tau(choice), chosen))
+        alt = (
+            "Six measures of each block's attention against the block: far-field ratio, distance in millimetres, "
+            f"mixing, entropy, query-key information and sink ratio, {region} patches."
+        )
+        yield render(f"measures-{region}", alt, plot_measures(profile, region))
+
+
+def _tau(choice: DepthChoice | None) -> float:
+    return float(choice.evidence.get("tau", DEFAULT_TAU)) if choice else DEFAULT_TAU
+
+
+def render_page(sources: Sources, charts: Mapping[str, Chart]) -> str:
+    """The page as HTML; every name from outside is escaped by the template."""
+    environment = Environment(
+        loader=PackageLoader("trimformer.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": words.number, "compact": compact, "interval": interval, "blocks": words.blocks}
+    results, labels = sources.results, label_names(sources.models)
+    choice = evidence.depth_choice(sources.depth, results)
+    shown = columns(results)
+    return environment.get_template("report.html.j2").render(
+        results=results,
+        headline=words.headline(results),
+        findings=words.findings(results),
+        sureness=words.sureness(results),
+        columns=shown,
+        rows=[[column.cell(row) for column in shown] for row in results.models],
+        charts=charts,
+        choice=choice,
+        tau=_tau(choice),
+        block_columns=[text for text, _ in evidence.BLOCK_COLUMNS],
+        block_rows=evidence.block_rows(choice) if choice else [],
+        gates=evidence.gates(choice) if choice else [],
+        sensitivity=evidence.sensitivity(choice) if choice else [],
+        profile=sources.profile,
+        attention=attention_gallery(sources.profile) if sources.profile else None,
+        patients=patient_galleries(sources.models, labels),
+        legend=legend(labels),
+        unsettled=_unsettled(sources),
+        provenance=list(flatten(results.provenance)),
+        manifests=[(model.row.name, list(flatten(model.manifest))) for model in sources.models if model.manifest],
+    )
+
+
+def _unsettled(sources: Sources) -> list[tuple[str, str]]:
+    histories = [(model.row.name, model.history) for model in sources.models if model.history is not None]
+    warnings = [(name, words.undertrained(history["selection_dice"])) for name, history in histories]
+    return [(name, warning) for name, warning in warnings if warning]
+
+
+def flatten(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """A nested record as lines of text: `versions › torch`, `2.6`."""
+    for key, value in document.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            yield from flatten(value, f"{name} › ")
+        else:
+            yield name, ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

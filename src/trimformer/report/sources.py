@@ -1,0 +1,96 @@
+"""What a page is made from: the comparison and whatever its runs have written down."""
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trimformer.records.depth import DepthChoice
+from trimformer.records.errors import UserError
+from trimformer.records.evaluation import Evaluation
+from trimformer.records.files import read_arrays, read_json, read_text
+from trimformer.records.profile import AttentionProfile
+from trimformer.records.results import ModelRow, Results
+from trimformer.records.run_folder import RunFolder
+
+HISTORY_COLUMNS = ("epoch", "train_loss", "selection_loss", "selection_dice", "seconds")
+EXAMPLE_ARRAYS = ("patient_ids", "images", "truth", "prediction", "slice_index")
+
+Arrays = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class ModelSources:
+    """One row of the comparison with the files of its run; what was not written is None or empty."""
+
+    row: ModelRow
+    evaluation: Evaluation | None = None
+    examples: Arrays | None = None
+    history: Arrays | None = None
+    manifest: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Everything the page shows; `profile` and `depth` belong to the first model that has them."""
+
+    results: Results
+    models: tuple[ModelSources, ...]
+    profile: AttentionProfile | None
+    depth: DepthChoice | None
+
+
+def read_sources(folder: Path) -> Sources:
+    """Read `results.json` and the run folders it names.
+
+    Raises:
+        UserError: `results.json` is missing, or a file that is there is damaged.
+    """
+    results = Results.load(folder / "results.json")
+    runs = [RunFolder(folder / row.run) if row.run else None for row in results.models]
+    models = tuple(_read_model(row, run) for row, run in zip(results.models, runs, strict=True))
+    profiles = (
+        AttentionProfile.load(run.profile_file, run.profile_arrays)
+        for run in runs
+        if run and run.profile_file.is_file() and run.profile_arrays.is_file()
+    )
+    choices = (DepthChoice.load(run.depth_file) for run in runs if run and run.depth_file.is_file())
+    return Sources(results, models, next(profiles, None), next(choices, None))
+
+
+def _read_model(row: ModelRow, run: RunFolder | None) -> ModelSources:
+    if run is None:
+        return ModelSources(row)
+    return ModelSources(
+        row,
+        Evaluation.load(run.evaluation_file) if run.evaluation_file.is_file() else None,
+        _read_examples(run.examples_file) if run.examples_file.is_file() else None,
+        read_history(run.history_file) if run.history_file.is_file() else None,
+        read_json(run.manifest_file, "Train that run again.") if run.manifest_file.is_file() else None,
+    )
+
+
+def _read_examples(path: Path) -> Arrays:
+    next_step = "Run trimformer evaluate on that run."
+    arrays = read_arrays(path, next_step)
+    missing = [name for name in EXAMPLE_ARRAYS if name not in arrays]
+    if missing:
+        raise UserError(f"Examples hold {', '.join(EXAMPLE_ARRAYS)}", f"{path} without {missing}", next_step)
+    return arrays
+
+
+def read_history(path: Path) -> Arrays:
+    """Read `history.csv` as one array a column, shape (epochs,); an empty cell is NaN.
+
+    Raises:
+        UserError: A column is missing or a cell is no number.
+    """
+    rows = list(csv.DictReader(io.StringIO(read_text(path, "Train that run again."))))
+    try:
+        return {name: np.array([float(row[name] or "nan") for row in rows]) for name in HISTORY_COLUMNS}
+    except (KeyError, TypeError, ValueError) as error:
+        rule = f"A history has numbers in the columns {', '.join(HISTORY_COLUMNS)}"
+        raise UserError(rule, f"{path}: {error}", "Train that run again.") from None
