@@ -1,0 +1,21 @@
+"""The three hybrids, their control, and what is done with a model as a whole: create, count, store, inherit."""
+
+from trimformer.models.catalogue import CATALOGUE, create_model
+from trimformer.models.parameters import ParameterCount, count_parameters
+from trimformer.models.segmentation_model import SegmentationModel
+from trimformer.models.storage import load_model, save_model
+from trimformer.models.vit import VisionTransformer
+from trimformer.models.weights import WeightsReport, inherit_weights
+
+__all__ = [
+    "CATALOGUE",
+    "ParameterCount",
+    "SegmentationModel",
+    "VisionTransformer",
+    "WeightsReport",
+    "count_parameters",
+    "create_model",
+    "inherit_weights",
+    "load_model",
+    "save_model",
+]
