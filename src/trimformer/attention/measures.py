@@ -17,6 +17,9 @@ Values = dict[str, Float[Tensor, "batch *heads"]]
 FAR_QUERY = 0.25
 """A query looks far when its own far-field ratio is at least this."""
 
+ROUNDING = 1e-5
+"""An entropy below this many nats is rounding: all attention goes to one key."""
+
 SINK = 5.0
 """A key is a sink when its column sum is more than so many times the median column."""
 
@@ -99,7 +102,7 @@ class RegionMeasures:
         """[H(mean row) - mean H(row)] / sqrt(log N * H(mean row)); 0 where all attention is one sink."""
         entropy_of_mean = -torch.xlogy(columns, columns).sum(dim=-1)
         scale = (self.region.num_tokens.log()[:, None] * entropy_of_mean).sqrt()
-        return torch.where(entropy_of_mean == 0, 0, (entropy_of_mean - row_entropy).clamp(min=0) / scale)
+        return torch.where(entropy_of_mean < ROUNDING, 0, (entropy_of_mean - row_entropy).clamp(min=0) / scale)
 
     def _sinks(self, columns: Tensor) -> Tensor:
         return columns > SINK * _median(columns, self.region.tokens)[:, None]

@@ -144,7 +144,8 @@ class _SeeAttention(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         if function is F.scaled_dot_product_attention and self.current is not None:
-            self._tell(*args[:3], scale=kwargs.get("scale"))
+            query, key, value = args[:3]
+            self._tell(query, key, value, kwargs.get("scale"))
         return function(*args, **kwargs)
 
     @torch.no_grad()

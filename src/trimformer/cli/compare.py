@@ -19,8 +19,9 @@ def compare(
     folders = [RunFolder.open(run) for run in runs]
     from trimformer.evaluation.compare import Candidate
     from trimformer.evaluation.compare import compare as compare_runs
-    from trimformer.report import headline, write_report
-    from trimformer.report.tables import HEADINGS, cells
+    from trimformer.report import write_report
+    from trimformer.report.tables import columns
+    from trimformer.report.words import headline
 
     with progress_bars(shown=not json) as progress:
         candidates = [Candidate.of(folder, is_reference=index == 0) for index, folder in enumerate(folders)]
@@ -30,5 +31,7 @@ def compare(
     if json:
         print_json(results.model_dump(mode="json"))
         return
-    print_table("Models", HEADINGS, (cells(row) for row in results.models))
+    shown = columns(results)
+    rows = [[column.cell(row).text for column in shown] for row in results.models]
+    print_table("Models", [column.title for column in shown], rows)
     say(f"{headline(results)}\nReport: {page.resolve()}")

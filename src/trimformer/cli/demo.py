@@ -14,7 +14,7 @@ def demo(
     json: JsonOption = False,
 ) -> None:
     """Tell the whole story on the built-in brains, ending in report.html."""
-    from trimformer.report import headline
+    from trimformer.report.words import headline
     from trimformer.story.demo import run_demo
 
     with progress_bars(shown=not json) as progress:

@@ -1,19 +1,16 @@
 """From a trained run to a smaller one, trained again."""
 
 from pathlib import Path
-from typing import Literal
 
+from trimformer.records.choices import Decoder, Recovery
 from trimformer.records.errors import UserError
 from trimformer.records.experiment import Experiment
 from trimformer.records.progress import Progress, silent
 from trimformer.records.run_folder import RunFolder
 from trimformer.training import train
 
-Decoder = Literal["full", "compressed"]
-Weights = Literal["inherited", "scratch"]
 
-
-def compressed_experiment(run: RunFolder, num_blocks: int, decoder: Decoder, weights: Weights) -> Experiment:
+def compressed_experiment(run: RunFolder, num_blocks: int, decoder: Decoder, weights: Recovery) -> Experiment:
     """The run's experiment with fewer blocks; everything else, the recipe included, stays.
 
     Raises:
@@ -42,7 +39,7 @@ def compress(
     num_blocks: int,
     folder: Path,
     decoder: Decoder = "full",
-    weights: Weights = "inherited",
+    weights: Recovery = "inherited",
     progress: Progress = silent,
 ) -> RunFolder:
     """Train the smaller model under the run's own protocol, into `folder`.

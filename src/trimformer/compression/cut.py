@@ -1,6 +1,7 @@
 """Keep some blocks of a model and drop the rest."""
 
 from collections.abc import Sequence
+
 from trimformer.models import SegmentationModel, create_model, inherit_weights
 from trimformer.records.errors import UserError
 

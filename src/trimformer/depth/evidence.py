@@ -1,6 +1,7 @@
 """What the rule looks at, block by block: means and 95 % intervals over patients."""
 
-from dataclasses import asdict, dataclass, field
+import dataclasses
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ class BlockEvidence:
 
     def as_json(self, why_not: list[str]) -> dict[str, Any]:
         """The evidence with the rule's word on it; NaN becomes None."""
-        document: dict[str, Any] = _without_nan(asdict(self))
+        document: dict[str, Any] = _without_nan(dataclasses.asdict(self))
         return document | {"passes": not why_not, "why_not": why_not}
 
 
@@ -52,7 +53,7 @@ class Evidence:
     region: str
     field: str
     num_patients: int
-    blocks: list[BlockEvidence] = field(default_factory=list)
+    blocks: tuple[BlockEvidence, ...]
 
     @classmethod
     def of(cls, profile: AttentionProfile, region: str, field: str) -> "Evidence":
@@ -64,7 +65,7 @@ class Evidence:
         def estimate(array: np.ndarray, block: int) -> Estimate:
             return Estimate.of(_per_patient(array[counted], block))
 
-        blocks = [
+        blocks = tuple(
             BlockEvidence(
                 block=index + 1,
                 far_field_ratio=estimate(values[f"{cumulative}/far_field_ratio"], index),
@@ -75,7 +76,7 @@ class Evidence:
                 twin_query_key_information=estimate(twin[f"{region}/query_key_information"], index),
             )
             for index in range(profile.num_blocks)
-        ]
+        )
         return cls(region, field, int(counted.sum()), blocks)
 
 

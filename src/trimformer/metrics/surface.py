@@ -1,5 +1,9 @@
 """Distances between the surfaces of two masks, in millimetres, through MONAI."""
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import torch
 from jaxtyping import Bool
@@ -12,18 +16,28 @@ Spacing = tuple[float, float, float]
 
 def hd95(prediction: Mask, truth: Mask, spacing_mm: Spacing) -> float:
     """The larger of the two directed 95th percentiles of surface distances, in mm; neither mask is empty."""
-    return float(compute_hausdorff_distance(*_pair(prediction, truth), percentile=95, spacing=spacing_mm))
+    with _without_monais_own_deprecation():
+        return float(compute_hausdorff_distance(*_pair(prediction, truth), percentile=95, spacing=spacing_mm))
 
 
 def surface_dice(prediction: Mask, truth: Mask, spacing_mm: Spacing, tolerance_mm: float) -> float:
     """Share of both surfaces that lies within the tolerance of the other (Nikolov et al. 2018); neither is empty."""
     pair = _pair(prediction, truth)
-    return float(compute_surface_dice(*pair, class_thresholds=[tolerance_mm], spacing=spacing_mm))
+    with _without_monais_own_deprecation():
+        return float(compute_surface_dice(*pair, class_thresholds=[tolerance_mm], spacing=spacing_mm))
 
 
 def diagonal(shape: tuple[int, ...], spacing_mm: Spacing) -> float:
     """The longest way through a volume, in mm: the HD95 of a structure that was missed."""
     return float(np.linalg.norm(np.multiply(shape, spacing_mm)))
+
+
+@contextmanager
+def _without_monais_own_deprecation() -> Iterator[None]:
+    """MONAI 1.6 calls itself with an argument that it calls deprecated; its user cannot help it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*always_return_as_numpy.*", category=FutureWarning)
+        yield
 
 
 def _pair(prediction: Mask, truth: Mask) -> tuple[torch.Tensor, torch.Tensor]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import tomli_w
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from trimformer.records.choices import Decoder
 from trimformer.records.errors import UserError
 from trimformer.records.files import read_text, write_text
 
@@ -38,7 +39,7 @@ class ModelSettings(_Settings):
     size: Literal["base", "small", "tiny"] = "base"
     num_blocks: int | None = Field(12, ge=0, le=12)
     patch_size: Literal[16, 8] = 16
-    decoder: Literal["full", "compressed"] = "full"
+    decoder: Decoder = "full"
     trunk: str | None = None
     weights: str = Field("none", description="none, or a run folder whose weights are inherited")
 

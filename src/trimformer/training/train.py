@@ -88,7 +88,7 @@ def _fit(
     with _quiet_lightning():
         trainer = L.Trainer(
             max_epochs=settings.epochs,
-            precision=precision,  # type: ignore[arg-type]
+            precision=precision,
             logger=False,
             enable_progress_bar=False,
             enable_model_summary=False,
