@@ -5,14 +5,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from trimformer.records.depth import DepthChoice
 from trimformer.records.files import write_text, write_whole
 from trimformer.records.profile import REGIONS, AttentionProfile
 from trimformer.report import evidence, words
-from trimformer.report.charts import plot_cumulative_field, plot_measures
+from trimformer.report.charts import curve, plot_cumulative_field, plot_measures
 from trimformer.report.comparisons import plot_differences, plot_training
 from trimformer.report.galleries import attention_gallery, label_names, legend, patient_galleries
 from trimformer.report.sources import Sources, read_sources
@@ -68,7 +67,7 @@ def _attention_charts(profile: AttentionProfile, choice: DepthChoice | None) -> 
         field = f"{region}/norm_weighted/far_field_ratio"
         if field not in profile.model:
             continue
-        means = np.nanmean(profile.model[field], axis=0)
+        means = curve(profile.model[field]).mean
         alt = (
             f"Far-field ratio of the cumulative field, {region} patches: {words.number(means[0], 2)} after block 1, "
             f"{words.number(means[-1], 2)} after block {len(means)}; 1 is uniform attention."

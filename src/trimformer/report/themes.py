@@ -41,7 +41,6 @@ STYLE: dict[Any, Any] = {
     "axes.labelcolor": MUTED,
     "axes.edgecolor": MUTED,
     "axes.titlecolor": TEXT,
-    "axes.titlelocation": "left",
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.linewidth": 0.6,
@@ -115,4 +114,4 @@ def new_figure(narrow: bool, wide_height: float, narrow_height: float) -> Figure
 
 def title(axes: Axes, text: str) -> None:
     """Write what an axes shows above it, flush left, in place of a turned y label."""
-    axes.set_title(text, fontsize="medium", fontweight="bold", pad=8)
+    axes.set_title(text, loc="left", fontsize="medium", fontweight="bold", pad=8)

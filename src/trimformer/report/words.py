@@ -20,7 +20,8 @@ def headline(results: Results) -> str:
     if zero is not None and _verdict(zero) == "not inferior":
         return "No transformer block is needed on these data: the model without any is not inferior."
     if results.depth is None:
-        return f"{len(results.models)} models compared on {results.dataset}; no depth was chosen."
+        count = len(results.models)
+        return f"{count} model{'' if count == 1 else 's'} compared on {results.dataset}; no depth was chosen."
     if results.depth.get("status") != "chosen":
         return "The attention does not say how many blocks are needed: the rule is inconclusive on these data."
     return _chosen_headline(results, results.depth.get("num_blocks"))

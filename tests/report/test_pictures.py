@@ -1,0 +1,106 @@
+import base64
+import io
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from trimformer.report.pictures import (
+    DIFFERENCE_COLOUR,
+    FRAME_GREY,
+    LABEL_COLOURS,
+    MAP_PIXELS,
+    attention_pixels,
+    colours,
+    contrast_limit,
+    difference_pixels,
+    label_colour,
+    overlay_pixels,
+    png_uri,
+    scan_pixels,
+    slice_with_grid,
+    to_page,
+)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "row", "column"),
+    [(6, 8, 0, 0), (0, 8, 0, 6), (6, 0, 8, 0), (0, 0, 8, 6)],
+    ids=["right-anterior", "left-anterior", "right-posterior", "left-posterior"],
+)
+def test_the_patients_right_is_on_the_left_and_anterior_is_up(x: int, y: int, row: int, column: int) -> None:
+    plane = np.zeros((7, 9))
+    plane[x, y] = 1
+    assert np.argwhere(to_page(plane)).tolist() == [[row, column]]
+
+
+def test_a_scan_is_windowed_and_a_flat_one_is_black() -> None:
+    image = np.linspace(0, 1, 10_000, dtype=np.float32).reshape(100, 100)
+    image[0, 0] = 1000
+    pixels = scan_pixels(image)
+    assert (pixels.min(), pixels.max()) == (0, 255)
+    assert pixels.mean() == pytest.approx(127, abs=3)
+    assert scan_pixels(np.ones((4, 5), dtype=np.float32)).max() == 0
+
+
+def test_labels_are_tinted_in_their_own_colour_where_they_are() -> None:
+    image = np.zeros((3, 4), dtype=np.float32)
+    labels = np.zeros((3, 4), dtype=np.uint8)
+    labels[2, 3], labels[0, 0] = 1, 7
+    pixels = overlay_pixels(image, labels, [1, 7])
+    # 62 % of #56b4e9 = (86, 180, 233) at the patient's right and anterior, of #e69f00 = (230, 159, 0) opposite.
+    assert pixels[0, 0].tolist() == [53, 111, 144]
+    assert pixels[3, 2].tolist() == [142, 98, 0]
+    assert np.count_nonzero(pixels.any(axis=2)) == 2
+
+
+def test_only_differing_pixels_are_marked() -> None:
+    truth, prediction = np.zeros((3, 4), dtype=np.uint8), np.zeros((3, 4), dtype=np.uint8)
+    truth[2, 3] = 1
+    pixels = difference_pixels(np.zeros((3, 4), dtype=np.float32), truth, prediction)
+    assert bytes(pixels[0, 0]).hex() == DIFFERENCE_COLOUR[1:]
+    assert np.count_nonzero(pixels.any(axis=2)) == 1
+
+
+def test_more_labels_than_colours_begin_again() -> None:
+    assert label_colour(len(LABEL_COLOURS)) == LABEL_COLOURS[0]
+
+
+def test_a_map_lies_at_its_querys_place_and_shows_its_key_turned_alike() -> None:
+    columns, rows = 3, 2
+    attention = np.full((6, 6), 1e-6, dtype=np.float16)
+    query, key = 2 * rows + 1, 0 * rows + 1  # x = 2, y = 1: right and anterior; x = 0, y = 1: left and anterior
+    attention[query, key] = 1
+    pixels = attention_pixels(attention, (columns, rows), limit=4)
+    height, width = rows * MAP_PIXELS + 2, columns * MAP_PIXELS + 2
+    assert pixels.shape == (rows * height - 2, columns * width - 2, 3)
+    bright = np.argwhere((pixels == colours(np.array([1.0]))[0]).all(axis=2))
+    # The query's map is the top left one; in it the key is the top right weight.
+    assert (bright.min(axis=0).tolist(), bright.max(axis=0).tolist()) == ([0, 6], [2, 8])
+    assert (pixels[height - 1] == FRAME_GREY).all()
+
+
+def test_uniform_attention_is_the_middle_of_the_scale() -> None:
+    pixels = attention_pixels(np.full((4, 4), 0.25, dtype=np.float16), (2, 2), limit=16)
+    assert pixels[0, 0].tolist() == colours(np.array([0.5]))[0].tolist()
+
+
+@pytest.mark.parametrize(("times_uniform", "limit"), [(1, 4), (5, 8), (8, 8), (30, 32), (1000, 64)])
+def test_the_scale_ends_at_a_power_of_two(times_uniform: float, limit: int) -> None:
+    assert contrast_limit(np.full((1, 4, 4), times_uniform / 4, dtype=np.float32)) == limit
+
+
+def test_the_slice_dims_what_is_not_foreground_and_draws_token_borders() -> None:
+    image, foreground = np.ones((4, 4), dtype=np.float32), np.zeros((4, 4), dtype=np.uint8)
+    image[0], foreground[2:] = 0, 1
+    pixels = slice_with_grid(image, foreground, (2, 2))
+    assert pixels.shape == (640, 640, 3)
+    assert pixels[10, 10, 0] == 255
+    assert pixels[10, 330, 0] == 255 // 3 + 12
+    assert pixels[320, 10, 0] == 255 // 2
+
+
+def test_a_png_gives_the_pixels_back() -> None:
+    pixels = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+    content = base64.b64decode(png_uri(pixels).removeprefix("data:image/png;base64,"))
+    assert (255 * imread(io.BytesIO(content))[..., :3]).round().astype(int).tolist() == pixels.tolist()

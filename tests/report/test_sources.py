@@ -1,0 +1,60 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_comparison import make_results, make_row, write_comparison
+
+from trimformer.records.errors import UserError
+from trimformer.records.files import write_arrays, write_text
+from trimformer.report.sources import read_history, read_sources
+
+
+def test_a_whole_comparison_is_read(tmp_path: Path) -> None:
+    write_comparison(tmp_path)
+    sources = read_sources(tmp_path)
+    assert [model.row.name for model in sources.models] == ["unetr-12", "unetr-3", "unetr-0", "unet", "intensity"]
+    *networks, intensity = sources.models
+    assert all(model.evaluation and model.examples and model.history and model.manifest for model in networks)
+    assert (intensity.evaluation, intensity.examples, intensity.history) == (None, None, None)
+    assert sources.profile is not None
+    assert sources.depth is not None
+    assert (sources.profile.num_blocks, sources.depth.num_blocks) == (12, 3)
+
+
+def test_runs_that_wrote_nothing_leave_gaps(tmp_path: Path) -> None:
+    make_results().save(tmp_path / "results.json")
+    sources = read_sources(tmp_path)
+    assert sources.models[0].row == make_row()
+    assert (sources.models[0].evaluation, sources.profile, sources.depth) == (None, None, None)
+
+
+def test_a_folder_without_a_comparison_is_a_users_mistake(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"results\.json"):
+        read_sources(tmp_path)
+
+
+def test_examples_without_truth_are_named(tmp_path: Path) -> None:
+    make_results().save(tmp_path / "results.json")
+    write_arrays(
+        tmp_path / "runs/unetr-12/examples.npz", {"patient_ids": np.array(["a"]), "images": np.zeros((1, 2, 2))}
+    )
+    with pytest.raises(UserError, match=r"\['truth', 'prediction', 'slice_index'\]"):
+        read_sources(tmp_path)
+
+
+def test_a_history_is_read_by_column_and_a_gap_is_nan(tmp_path: Path) -> None:
+    write_text(
+        tmp_path / "h.csv", "epoch,train_loss,selection_loss,selection_dice,seconds\n1,0.9,,0.5,3\n2,0.8,0.7,0.6,3\n"
+    )
+    history = read_history(tmp_path / "h.csv")
+    assert history["selection_dice"].tolist() == [0.5, 0.6]
+    np.testing.assert_array_equal(history["selection_loss"], [np.nan, 0.7])
+
+
+@pytest.mark.parametrize(
+    "text", ["epoch,train_loss\n1,0.9\n", "epoch,train_loss,selection_loss,selection_dice,seconds\n1,x,1,1,1\n"]
+)
+def test_a_damaged_history_is_a_users_mistake(tmp_path: Path, text: str) -> None:
+    write_text(tmp_path / "h.csv", text)
+    with pytest.raises(UserError, match=r"columns epoch, train_loss"):
+        read_history(tmp_path / "h.csv")
