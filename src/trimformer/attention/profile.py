@@ -136,11 +136,7 @@ def _regions(batch: Batch, transformer: Any) -> Regions:
 
 
 def _foreground(batch: Batch) -> Tensor:
-    if batch.foreground is not None:
-        return batch.foreground
-    if batch.labels is not None:
-        return batch.labels > 0
-    return torch.zeros_like(batch.images[:, 0], dtype=torch.bool)
+    return torch.zeros_like(batch.images[:, 0], dtype=torch.bool) if batch.foreground is None else batch.foreground
 
 
 def _add(means: PatientMeans, batch: Batch, regions: Regions, values: Values) -> None:

@@ -84,7 +84,7 @@ def read_arrays(path: Path, next_step: str) -> dict[str, np.ndarray]:
         UserError: The file is missing or damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise UserError("The file must be a whole npz archive", f"{path}: {error}", next_step) from None
