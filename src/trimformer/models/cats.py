@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from trimformer.models.layers import ExpansivePath, double_conv, logits_head, up_path
+from trimformer.models.layers import ExpansivePath, Features, double_conv, logits_head, up_path
 from trimformer.models.segmentation_model import Images, Logits, SegmentationModel
 from trimformer.models.sizes import SIZES, Size
 from trimformer.models.trunks import trunk_features
@@ -89,7 +89,7 @@ class FullDecoder(nn.Module):
         self.image = double_conv(3, image_width)
         self.path = ExpansivePath(deepest_width, [*reversed(upper_widths), image_width])
 
-    def forward(self, images: Images, features: Sequence[Images], maps: Sequence[TokenMap]) -> Images:
+    def forward(self, images: Images, features: Sequence[Features], maps: Sequence[TokenMap]) -> Features:
         """Features on the image's grid from trunk features, finest first, and token maps, shallowest first."""
         fused = [
             to_level(tokens) + trunk for to_level, tokens, trunk in zip(self.to_level, maps, features, strict=True)
@@ -111,7 +111,7 @@ class CompressedDecoder(nn.Module):
         self.image = double_conv(3, image_width)
         self.path = ExpansivePath(size.channels(128), [image_width])
 
-    def forward(self, images: Images, features: Sequence[Images], maps: Sequence[TokenMap]) -> Images:
+    def forward(self, images: Images, features: Sequence[Features], maps: Sequence[TokenMap]) -> Features:
         """Features on the image's grid from the one level of trunk features and tokens."""
         (trunk,), (tokens,) = features, maps
         return self.path(self.convs(self.up(self.to_level(tokens) + trunk)), [self.image(images)])

@@ -7,6 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+Features = Float[Tensor, "batch _ _ _"]
+"""A feature map of any width on any grid."""
+
 
 def conv_norm_relu(in_channels: int, out_channels: int) -> nn.Sequential:
     """Convolution 3x3 without bias, batch normalisation, ReLU; the grid stays."""
@@ -61,9 +64,7 @@ class ExpansivePath(nn.Module):
         )
         self.merge = nn.ModuleList(double_conv(2 * width, width) for width in widths)
 
-    def forward(
-        self, deepest: Float[Tensor, "batch in_channels _ _"], skips: Sequence[Float[Tensor, "batch _ _ _"]]
-    ) -> Float[Tensor, "batch out_channels rows columns"]:
+    def forward(self, deepest: Features, skips: Sequence[Features]) -> Features:
         """Climb from the deepest features to the grid of the last skip; skips come deepest first."""
         features = deepest
         for upsample, merge, skip in zip(self.upsample, self.merge, skips, strict=True):

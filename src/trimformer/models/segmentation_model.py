@@ -38,19 +38,19 @@ class SegmentationModel(nn.Module):
         self.image_size = image_size
         self.in_channels = in_channels
 
-    def prepare(self, images: Images, channels: int) -> Images:
+    def prepare(self, images: Images, channels: int) -> Float[Tensor, "batch network_channels rows columns"]:
         """The images with as many channels as the network takes; a grey image is repeated.
 
         Raises:
             UserError: The images have another size, or neither one channel nor `channels`.
         """
-        expected = f"(batch, 1 or {channels}, {self.image_size}, {self.image_size})"
-        if images.ndim != 4 or images.shape[1] not in (1, channels):
-            raise UserError(f"The model takes images {expected}", tuple(images.shape), "Change the images' channels.")
-        if images.shape[2:] != (self.image_size, self.image_size):
+        allowed = sorted({1, channels})
+        square = (self.image_size, self.image_size)
+        if images.ndim != 4 or images.shape[1] not in allowed or images.shape[2:] != square:
+            counts = " or ".join(str(count) for count in allowed)
             raise UserError(
-                f"The model takes images {expected}",
+                f"The model takes images (batch, {counts}, {self.image_size}, {self.image_size})",
                 tuple(images.shape),
-                "Resize the images, or create the model with their image_size.",
+                "Change the images, or create the model with their image_size and in_channels.",
             )
         return images.expand(-1, channels, -1, -1)

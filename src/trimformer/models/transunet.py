@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from trimformer.models.layers import conv_norm_relu, double_conv, logits_head
+from trimformer.models.layers import Features, conv_norm_relu, double_conv, logits_head
 from trimformer.models.segmentation_model import Images, Logits, SegmentationModel
 from trimformer.models.sizes import SIZES, Size
 from trimformer.models.trunks import ResNetV2Trunk
@@ -82,7 +82,7 @@ class CascadedUpsampler(nn.Module):
             for before, skip, after in zip([first_width, *widths[:-1]], [*skip_widths, 0], widths, strict=True)
         )
 
-    def forward(self, tokens: TokenMap, skips: Sequence[Images]) -> Images:
+    def forward(self, tokens: TokenMap, skips: Sequence[Features]) -> Features:
         """Features on the image's grid from the tokens and the trunk's skips, deepest first."""
         *joining, last = self.steps
         features = self.first(tokens)

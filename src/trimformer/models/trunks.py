@@ -5,13 +5,11 @@ from typing import Any
 
 import timm
 import torch.nn.functional as F
-from jaxtyping import Float
 from timm.layers import StdConv2d
-from torch import Tensor, nn
+from torch import nn
 
+from trimformer.models.layers import Features
 from trimformer.models.sizes import Size
-
-Features = Float[Tensor, "batch channels rows columns"]
 
 standardised_conv = partial(StdConv2d, bias=False, eps=1e-5)
 """A convolution whose weights have mean 0 and (biased) variance 1 in every filter (Qiao et al. 2019)."""

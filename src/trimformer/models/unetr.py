@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from trimformer.models.layers import ExpansivePath, double_conv, logits_head, up_path
+from trimformer.models.layers import ExpansivePath, Features, double_conv, logits_head, up_path
 from trimformer.models.segmentation_model import Images, Logits, SegmentationModel
 from trimformer.models.sizes import SIZES, Size
 from trimformer.models.vit import TokenMap, VisionTransformer
@@ -76,7 +76,7 @@ class FullDecoder(nn.Module):
         self.image = double_conv(3, widths[-1])
         self.path = ExpansivePath(size.token_width, widths)
 
-    def forward(self, images: Images, maps: Sequence[TokenMap]) -> Images:
+    def forward(self, images: Images, maps: Sequence[TokenMap]) -> Features:
         """Features on the image's grid from the token maps, shallowest first."""
         *shallow, deepest = maps
         skips = [skip(tokens) for skip, tokens in zip(self.skips, shallow, strict=True)]
@@ -95,7 +95,7 @@ class CompressedDecoder(nn.Module):
         self.image = double_conv(3, image_width)
         self.path = ExpansivePath(widths[-1], [image_width])
 
-    def forward(self, images: Images, maps: Sequence[TokenMap]) -> Images:
+    def forward(self, images: Images, maps: Sequence[TokenMap]) -> Features:
         """Features on the image's grid from the one token map."""
         (deepest,) = maps
         return self.path(self.convs(self.up(deepest)), [self.image(images)])

@@ -11,7 +11,7 @@ NORM_EPS = 1e-6
 DROPOUT = 0.1
 
 Tokens = Float[Tensor, "batch tokens width"]
-TokenMap = Float[Tensor, "batch width rows columns"]
+TokenMap = Float[Tensor, "batch width grid_rows grid_columns"]
 
 
 def tap_depths(num_blocks: int, num_taps: int) -> tuple[int, ...]:
