@@ -18,6 +18,7 @@ def test_a_whole_comparison_is_read(tmp_path: Path) -> None:
     assert (intensity.evaluation, intensity.examples, intensity.history) == (None, None, None)
     assert sources.profile is not None
     assert sources.depth is not None
+    assert sources.profiled == "unetr-12"
     assert (sources.profile.num_blocks, sources.depth.num_blocks) == (12, 3)
 
 

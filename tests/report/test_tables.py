@@ -3,7 +3,7 @@ import io
 
 from made_comparison import make_results, make_row
 
-from trimformer.report.tables import Cell, columns, compact, interval, to_csv, to_markdown
+from trimformer.report.tables import Cell, columns, to_csv, to_markdown
 
 ROWS = (
     make_row(),
@@ -42,11 +42,6 @@ def test_a_baseline_without_network_shows_dashes() -> None:
 
 def test_the_reference_saves_nothing_against_itself() -> None:
     assert cell("Saved", 0) == cell("Change", 0) == Cell("–")
-
-
-def test_figures_in_words() -> None:
-    assert [compact(value) for value in (None, 0, 999_999, 1_234_567)] == ["–", "0", "999,999", "1.23 M"]
-    assert [interval(value) for value in (None, (0.1, 0.25))] == ["", "0.100 – 0.250"]
 
 
 def test_csv_keeps_every_figure_unrounded() -> None:

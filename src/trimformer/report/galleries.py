@@ -7,6 +7,7 @@ import numpy as np
 
 from trimformer.records.evaluation import Evaluation
 from trimformer.records.profile import AttentionProfile
+from trimformer.report.formats import number
 from trimformer.report.pictures import (
     attention_pixels,
     colours,
@@ -19,7 +20,6 @@ from trimformer.report.pictures import (
     slice_with_grid,
 )
 from trimformer.report.sources import ModelSources
-from trimformer.report.words import number
 
 PAPER_BLOCKS = (1, 2, 3, 6)
 """The blocks whose maps the paper prints."""

@@ -10,12 +10,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from trimformer.records.depth import DepthChoice
 from trimformer.records.files import write_text, write_whole
 from trimformer.records.profile import REGIONS, AttentionProfile
-from trimformer.report import evidence, words
+from trimformer.report import evidence, formats, words
 from trimformer.report.charts import curve, plot_cumulative_field, plot_measures
 from trimformer.report.comparisons import plot_differences, plot_training
 from trimformer.report.galleries import attention_gallery, label_names, legend, patient_galleries
 from trimformer.report.sources import Sources, read_sources
-from trimformer.report.tables import columns, compact, interval, to_csv, to_markdown
+from trimformer.report.tables import columns, to_csv, to_markdown
 from trimformer.report.themes import Chart, render
 
 DEFAULT_TAU = 0.5
@@ -49,7 +49,7 @@ def _charts(sources: Sources) -> Iterator[tuple[Chart, bytes]]:
     compared = [row for row in sources.results.models if row.versus_reference and row.role != "intensity"]
     if compared:
         alt = "Difference in Dice to the reference, with 95 % interval: " + "; ".join(
-            f"{row.name} {words.signed(row.versus_reference.mean_difference)}"
+            f"{row.name} {formats.signed(row.versus_reference.mean_difference)}"
             for row in compared
             if row.versus_reference
         )
@@ -69,8 +69,8 @@ def _attention_charts(profile: AttentionProfile, choice: DepthChoice | None) -> 
             continue
         means = curve(profile.model[field]).mean
         alt = (
-            f"Far-field ratio of the cumulative field, {region} patches: {words.number(means[0], 2)} after block 1, "
-            f"{words.number(means[-1], 2)} after block {len(means)}; 1 is uniform attention."
+            f"Far-field ratio of the cumulative field, {region} patches: {formats.number(means[0], 2)} after block 1, "
+            f"{formats.number(means[-1], 2)} after block {len(means)}; 1 is uniform attention."
         )
         chosen = choice.num_blocks if choice else None
         yield render(f"cumulative-{region}", alt, plot_cumulative_field(profile, region, _tau(choice), chosen))
@@ -94,7 +94,12 @@ def render_page(sources: Sources, charts: Mapping[str, Chart]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": words.number, "compact": compact, "interval": interval, "blocks": words.blocks}
+    environment.filters |= {
+        "number": formats.number,
+        "compact": formats.compact,
+        "interval": formats.interval,
+        "blocks": formats.blocks,
+    }
     results, labels = sources.results, label_names(sources.models)
     choice = evidence.depth_choice(sources.depth, results)
     shown = columns(results)
@@ -113,6 +118,7 @@ def render_page(sources: Sources, charts: Mapping[str, Chart]) -> str:
         gates=evidence.gates(choice) if choice else [],
         sensitivity=evidence.sensitivity(choice) if choice else [],
         profile=sources.profile,
+        profiled=sources.profiled,
         attention=attention_gallery(sources.profile) if sources.profile else None,
         patients=patient_galleries(sources.models, labels),
         legend=legend(labels),

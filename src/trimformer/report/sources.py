@@ -35,12 +35,13 @@ class ModelSources:
 
 @dataclass(frozen=True)
 class Sources:
-    """Everything the page shows; `profile` and `depth` belong to the first model that has them."""
+    """Everything the page shows; `profile` is that of the model named `profiled`."""
 
     results: Results
     models: tuple[ModelSources, ...]
     profile: AttentionProfile | None
     depth: DepthChoice | None
+    profiled: str | None = None
 
 
 def read_sources(folder: Path) -> Sources:
@@ -53,12 +54,13 @@ def read_sources(folder: Path) -> Sources:
     runs = [RunFolder(folder / row.run) if row.run else None for row in results.models]
     models = tuple(_read_model(row, run) for row, run in zip(results.models, runs, strict=True))
     profiles = (
-        AttentionProfile.load(run.profile_file, run.profile_arrays)
-        for run in runs
+        (AttentionProfile.load(run.profile_file, run.profile_arrays), row.name)
+        for row, run in zip(results.models, runs, strict=True)
         if run and run.profile_file.is_file() and run.profile_arrays.is_file()
     )
     choices = (DepthChoice.load(run.depth_file) for run in runs if run and run.depth_file.is_file())
-    return Sources(results, models, next(profiles, None), next(choices, None))
+    profile, profiled = next(profiles, (None, None))
+    return Sources(results, models, profile, next(choices, None), profiled)
 
 
 def _read_model(row: ModelRow, run: RunFolder | None) -> ModelSources:

@@ -8,7 +8,7 @@ from typing import Any
 
 from trimformer.records.evaluation import Interval
 from trimformer.records.results import ModelRow, Results
-from trimformer.report.words import number, signed
+from trimformer.report.formats import compact, interval, number, percent, signed
 
 
 @dataclass(frozen=True)
@@ -114,23 +114,6 @@ def _change(row: ModelRow) -> Cell:
 def _versus(row: ModelRow) -> Cell:
     test = row.versus_reference
     return Cell("–") if test is None else Cell(signed(test.mean_difference), test.verdict)
-
-
-def compact(value: int | None) -> str:
-    """A count of parameters, in millions from a million on."""
-    if value is None:
-        return "–"
-    return f"{value / 1e6:.2f} M" if value >= 1e6 else f"{value:,}"
-
-
-def percent(value: float) -> str:
-    """A share with one decimal."""
-    return f"{number(value, 1)} %"
-
-
-def interval(ci95: Interval | None) -> str:
-    """The bounds of an interval; empty where there is none."""
-    return "" if ci95 is None else f"{number(ci95[0])} – {number(ci95[1])}"
 
 
 def _count(value: int | None) -> str:

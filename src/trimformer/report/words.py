@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from trimformer.records.results import ModelRow, PairedTest, Results
+from trimformer.report.formats import blocks, number, sentence, signed
 
 UNDERTRAINED_CHANGE = 0.005
 """A run whose selection Dice still changes by so much over its last third has not finished learning."""
@@ -81,7 +82,7 @@ def _interval_words(test: PairedTest) -> str:
     pairs = f"{test.pairs} patient{'' if test.pairs == 1 else 's'}"
     if test.ci95 is None:
         return f" on {pairs}, too few for an interval"
-    return f" (95 % interval {signed(test.ci95[0])} to {signed(test.ci95[1])}, {pairs})"
+    return f" (95\u00a0% interval {signed(test.ci95[0])} to {signed(test.ci95[1])}, {pairs})"
 
 
 def _meaning(row: ModelRow, test: PairedTest, margin: float) -> str:
@@ -170,25 +171,3 @@ def _find(document: Mapping[str, Any], key: str) -> Any:
         return document[key]
     nested = (_find(value, key) for value in document.values() if isinstance(value, Mapping))
     return next((value for value in nested if value is not None), None)
-
-
-def blocks(count: int | None) -> str:
-    """A number of blocks in words: `1 block`, `3 blocks`."""
-    return f"{count} block{'' if count == 1 else 's'}"
-
-
-def number(value: float | None, digits: int = 3) -> str:
-    """A figure with fixed decimals; a dash where there is none."""
-    return "–" if value is None or not np.isfinite(value) else f"{value:.{digits}f}".replace("-", "−")
-
-
-def signed(value: float, digits: int = 3) -> str:
-    """A change with its sign, and without a sign when it rounds to zero."""
-    text = f"{value:+.{digits}f}"
-    return text[1:] if float(text) == 0 else text.replace("-", "−")
-
-
-def sentence(text: str) -> str:
-    """The text with a capital at its start and a full stop at its end."""
-    text = text.strip()
-    return f"{text[:1].upper()}{text[1:]}{'' if not text or text[-1] in '.!?' else '.'}"

@@ -1,0 +1,44 @@
+"""Figures as a reader expects them: a true minus sign, fixed decimals, a dash where there is none."""
+
+import numpy as np
+
+from trimformer.records.evaluation import Interval
+
+
+def blocks(count: int | None) -> str:
+    """A number of blocks in words: `1 block`, `3 blocks`."""
+    return f"{count} block{'' if count == 1 else 's'}"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A figure with fixed decimals; a dash where there is none."""
+    return "–" if value is None or not np.isfinite(value) else f"{value:.{digits}f}".replace("-", "−")
+
+
+def signed(value: float, digits: int = 3) -> str:
+    """A change with its sign, and without a sign when it rounds to zero."""
+    text = f"{value:+.{digits}f}"
+    return text[1:] if float(text) == 0 else text.replace("-", "−")
+
+
+def sentence(text: str) -> str:
+    """The text with a capital at its start and a full stop at its end."""
+    text = text.strip()
+    return f"{text[:1].upper()}{text[1:]}{'' if not text or text[-1] in '.!?' else '.'}"
+
+
+def compact(value: int | None) -> str:
+    """A count of parameters, in millions from a million on."""
+    if value is None:
+        return "–"
+    return f"{value / 1e6:.2f} M" if value >= 1e6 else f"{value:,}"
+
+
+def percent(value: float) -> str:
+    """A share with one decimal."""
+    return f"{number(value, 1)} %"
+
+
+def interval(ci95: Interval | None) -> str:
+    """The bounds of an interval; empty where there is none."""
+    return "" if ci95 is None else f"{number(ci95[0])} – {number(ci95[1])}"

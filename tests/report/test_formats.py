@@ -1,0 +1,13 @@
+from trimformer.report.formats import blocks, compact, interval, number, percent, sentence, signed
+
+
+def test_numbers_and_sentences() -> None:
+    assert (number(None), number(float("nan")), number(-0.5, 1)) == ("–", "–", "−0.5")
+    assert (signed(0.0123), signed(-0.0123), signed(-0.0001)) == ("+0.012", "−0.012", "0.000")
+    assert (sentence("no block passes"), sentence("Done."), sentence("")) == ("No block passes.", "Done.", "")
+
+
+def test_counts_and_intervals() -> None:
+    assert [compact(value) for value in (None, 0, 999_999, 1_234_567)] == ["–", "0", "999,999", "1.23 M"]
+    assert [interval(value) for value in (None, (0.1, 0.25))] == ["", "0.100 – 0.250"]
+    assert (percent(57.449), blocks(1), blocks(0)) == ("57.4 %", "1 block", "0 blocks")
