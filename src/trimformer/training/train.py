@@ -42,7 +42,7 @@ def train(experiment: Experiment, folder: Path, progress: Progress = silent) -> 
         return run
     dataset = load_dataset(experiment.data)
     L.seed_everything(experiment.seed, verbose=False)
-    model, weights_source = starting_model(experiment, num_classes=len(dataset.labels))
+    model, weights_source = starting_model(experiment, num_classes=1 + max(dataset.labels))
     precision = lightning_precision(experiment.training.precision)
     experiment.save(run.experiment_file)
     write_json(run.manifest_file, describe_run(experiment, dataset, weights_source, precision))
