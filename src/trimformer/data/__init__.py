@@ -1,0 +1,1 @@
+"""Patients, their splits and their slices: what comes before a model."""
