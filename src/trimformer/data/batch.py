@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from jaxtyping import Bool, Float, Integer
+from jaxtyping import Float
 from torch import Tensor
 
 from trimformer.data.slices import PatientSlices
@@ -14,19 +14,19 @@ from trimformer.records.errors import UserError
 class Batch:
     """Slices for a model, with what their measures need.
 
-    `images` (batch, channels, rows, columns); `labels` (batch, rows, columns) or None; `patient_ids` one a slice, or
-    empty where nobody knows; `spacing_mm` (row, column) after resizing, one pair for the whole batch;
-    `foreground` (batch, rows, columns), the pixels that count: where it is not given it becomes `labels > 0`.
+    `images` (batch, channels, rows, columns); `labels` (batch, rows, columns) whole numbers, or None; `patient_ids`
+    one a slice, or empty where nobody knows; `spacing_mm` (row, column) after resizing, one pair for the whole batch;
+    `foreground` (batch, rows, columns) bool, the pixels that count: where it is not given it becomes `labels > 0`.
 
     Raises:
         UserError: Labels, foreground or patient ids do not fit the images.
     """
 
     images: Float[Tensor, "batch channels rows columns"]
-    labels: Integer[Tensor, "batch rows columns"] | None = None
+    labels: Tensor | None = None
     patient_ids: tuple[str, ...] = ()
     spacing_mm: tuple[float, float] = (1.0, 1.0)
-    foreground: Bool[Tensor, "batch rows columns"] | None = None
+    foreground: Tensor | None = None
 
     def __post_init__(self) -> None:
         """Check the shapes and fill in the foreground."""

@@ -23,7 +23,7 @@ class Recipe:
     """By how much the field of view is wider than the head."""
     gamma: Range = (0.7, 1.1)
     """Exponent of the contrast curve: below one, gray and white matter come closer."""
-    bias: float = 0.3
+    bias: float = 0.35
     """Largest coefficient of the second-degree log bias field."""
     noise: Range = (0.03, 0.05)
     """Standard deviation of the Rician noise."""
