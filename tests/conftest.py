@@ -1,9 +1,41 @@
 """Shapes in signatures are checked while the tests run; every test works on data it makes itself."""
 
-import os
+from collections.abc import Iterator
 
-os.environ.setdefault("MPLBACKEND", "Agg")
-
+import pytest
 from jaxtyping import install_import_hook
 
 install_import_hook("trimformer", "beartype.beartype")
+
+from trimformer.records.experiment import Experiment, parse_experiment  # noqa: E402 - after the hook
+from trimformer.records.run_folder import RunFolder  # noqa: E402
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Simulated patients are cached for this session alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def small_experiment() -> Experiment:
+    """A training of seconds: 12 patients, 6 x 6 tokens, two blocks."""
+    return parse_experiment(
+        {
+            "name": "small",
+            "data": {"dataset": "brain", "image_size": 48, "num_patients": 12, "selection_patients": 1},
+            "model": {"name": "unetr", "size": "tiny", "num_blocks": 2, "patch_size": 8},
+            "training": {"epochs": 2, "batch_size": 16, "learning_rate": 1e-3, "precision": "32"},
+        },
+        source="the tests",
+    )
+
+
+@pytest.fixture(scope="session")
+def trained_run(small_experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A trained run that tests read and do not change."""
+    from trimformer.training import train
+
+    return train(small_experiment, tmp_path_factory.mktemp("runs") / "small")

@@ -45,8 +45,8 @@ def test_a_profile_equals_all_slices_measured_at_once() -> None:
     images, labels = torch.cat([b.images for b in own]), torch.cat([b.labels for b in own if b.labels is not None])
     region = Region.of(
         covering_tokens(labels > 0, 8),
-        token_distances((6, 6), (8, 8)).float(),
-        token_distances((6, 6), (12, 16)).float(),
+        token_distances((6, 6), (8.0, 8.0)).float(),
+        token_distances((6, 6), (12.0, 16.0)).float(),
     )
     measure, weights = RegionMeasures(region), region.num_tokens
     calls: list[AttentionCall] = []

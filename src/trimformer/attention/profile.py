@@ -126,10 +126,10 @@ def _uniform_values(regions: Regions) -> Values:
 
 def _regions(batch: Batch, transformer: Any) -> Regions:
     patch = transformer.patch_size
-    rows, columns = (patch * spacing for spacing in batch.spacing_mm)
+    row_mm, column_mm = batch.spacing_mm
     device = batch.images.device
-    pixels = token_distances(transformer.grid_size, (patch, patch)).to(device, torch.float32)
-    millimetres = token_distances(transformer.grid_size, (rows, columns)).to(device, torch.float32)
+    pixels = token_distances(transformer.grid_size, (float(patch), float(patch))).to(device, torch.float32)
+    millimetres = token_distances(transformer.grid_size, (patch * row_mm, patch * column_mm)).to(device, torch.float32)
     foreground = covering_tokens(_foreground(batch), patch)
     tokens = {"foreground": foreground, "all": torch.ones_like(foreground)}
     return {name: RegionMeasures(Region.of(mask, pixels, millimetres)) for name, mask in tokens.items()}

@@ -154,7 +154,8 @@ class _SeeAttention(TorchFunctionMode):
         index, block, block_input = self.current
         projection: Any = block.attn.proj  # type: ignore[union-attr]
         scale = query.shape[-1] ** -0.5 if scale is None else scale
-        self.observer(AttentionCall(index, query, key, value, scale, block_input, projection))
+        with torch.autocast(query.device.type, enabled=False):  # what is measured is not rounded once more
+            self.observer(AttentionCall(index, query, key, value, scale, block_input, projection))
 
 
 def _at_least_float32(tensor: Tensor) -> Tensor:

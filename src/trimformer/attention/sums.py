@@ -26,7 +26,7 @@ class PatientMeans:
             rows = tensor.double().cpu().numpy()
             for patient_id, row, amount in zip(patient_ids, rows, amounts, strict=True):
                 weight = np.where(np.isnan(row), 0.0, amount)
-                self._grow(patient_id, name, np.nan_to_num(row) * weight, weight)
+                self._grow(patient_id, name, np.asarray(np.nan_to_num(row) * weight), weight)
 
     def merge(self, other: "PatientMeans") -> None:
         """Add everything that `other` has seen."""
@@ -51,4 +51,4 @@ class PatientMeans:
     def _grow(self, patient_id: str, name: str, total: np.ndarray, weight: np.ndarray) -> None:
         for store, amount in ((self._sums, total), (self._weights, weight)):
             entries = store.setdefault(patient_id, {})
-            entries[name] = entries[name] + amount if name in entries else amount
+            entries[name] = np.asarray(entries[name] + amount) if name in entries else amount

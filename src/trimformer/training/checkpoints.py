@@ -1,6 +1,7 @@
 """Checkpoints that are whole or absent, and the weights that are taken from them."""
 
 import pickle
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         UserError: The file is missing, truncated, or holds anything but tensors and plain values.
     """
     try:
-        checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*pickle protocol.*")  # the error that follows says more
+            checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, KeyError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(

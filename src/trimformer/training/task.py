@@ -1,5 +1,6 @@
 """What Lightning trains: a segmentation model, its loss and its optimiser."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import lightning as L
@@ -9,7 +10,8 @@ from torch import Tensor, nn
 
 from trimformer.records.experiment import TrainingSettings
 
-Sample = tuple[Tensor, Tensor]
+Sample = Sequence[Tensor]
+"""Images (batch, 1, rows, columns) and labels (batch, rows, columns)."""
 
 
 def segmentation_loss() -> nn.Module:

@@ -1,0 +1,49 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from trimformer.compression.compress import compress, compressed_experiment
+from trimformer.models import create_model, load_model
+from trimformer.records.errors import UserError
+from trimformer.records.run_folder import RunFolder
+from trimformer.training.start import starting_model
+
+
+def test_a_compressed_run_keeps_the_recipe_and_says_where_its_weights_come_from(
+    trained_run: RunFolder, tmp_path: Path
+) -> None:
+    smaller = compress(trained_run, 1, tmp_path / "smaller", weights="inherited")
+    experiment, original = smaller.experiment(), trained_run.experiment()
+    assert (experiment.training, experiment.data, experiment.seed) == (original.training, original.data, original.seed)
+    assert experiment.model.num_blocks == 1
+    assert f"inherited from {trained_run.path.resolve()}" in smaller.manifest_file.read_text()
+    assert len(load_model(smaller.path).transformer.blocks) == 1
+
+
+def test_inherited_weights_are_the_runs_first_blocks(trained_run: RunFolder) -> None:
+    experiment = compressed_experiment(trained_run, 1, "full", "inherited")
+    model, source = starting_model(experiment, num_classes=4)
+    trained = load_model(trained_run.path).state_dict()
+    assert all(torch.equal(tensor, trained[name]) for name, tensor in model.state_dict().items())
+    assert source.endswith("left random: none")
+
+
+def test_a_compressed_decoder_begins_at_random_and_is_named(trained_run: RunFolder) -> None:
+    _, source = starting_model(compressed_experiment(trained_run, 1, "compressed", "inherited"), num_classes=4)
+    assert "left random: decoder." in source
+
+
+def test_from_scratch_nothing_is_inherited(trained_run: RunFolder) -> None:
+    experiment = compressed_experiment(trained_run, 0, "full", "scratch")
+    torch.manual_seed(experiment.seed)
+    model, source = starting_model(experiment, num_classes=4)
+    torch.manual_seed(experiment.seed)
+    fresh = create_model("unetr", num_classes=4, num_blocks=0, size="tiny", image_size=48, patch_size=8)
+    assert source == "random, seed 0"
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), fresh.parameters(), strict=True))
+
+
+def test_more_blocks_than_the_run_has_are_refused(trained_run: RunFolder) -> None:
+    with pytest.raises(UserError, match="at most the blocks its run has"):
+        compressed_experiment(trained_run, 3, "full", "scratch")

@@ -1,0 +1,65 @@
+import pytest
+import torch
+
+from trimformer.compression import keep_blocks
+from trimformer.models import SegmentationModel, create_model
+from trimformer.records.errors import UserError
+
+IMAGES = torch.randn(1, 1, 64, 64, generator=torch.Generator().manual_seed(0))
+
+
+def tiny(name: str, num_blocks: int = 4, decoder: str = "full") -> SegmentationModel:
+    torch.manual_seed(0)
+    model = create_model(
+        name, num_classes=3, num_blocks=num_blocks, size="tiny", image_size=64, patch_size=8, decoder=decoder
+    )
+    return model.eval()
+
+
+@pytest.mark.parametrize("decoder", ["full", "compressed"])
+@pytest.mark.parametrize("name", ["unetr", "cats", "transunet"])
+def test_keeping_all_blocks_gives_identical_logits(name: str, decoder: str) -> None:
+    model = tiny(name, 4, decoder)
+    kept = keep_blocks(model, [0, 1, 2, 3])
+    assert kept is not model
+    assert torch.equal(kept(IMAGES), model(IMAGES))
+
+
+@pytest.mark.parametrize("kept", [[0, 1], [2, 3], [1, 3], []])
+def test_a_cut_transformer_runs_the_kept_blocks_in_their_order(kept: list[int]) -> None:
+    model = tiny("unetr")
+    smaller = keep_blocks(model, kept)
+    assert smaller.settings["num_blocks"] == len(kept)
+    transformer = model.transformer
+    tokens = transformer.patch_embed(IMAGES.expand(-1, 3, -1, -1)).flatten(2).transpose(1, 2) + transformer.pos_embed
+    for index in kept:
+        tokens = transformer.blocks[index](tokens)
+    expected = transformer.norm(tokens)
+    found = smaller.transformer(IMAGES.expand(-1, 3, -1, -1))[-1].flatten(2).transpose(1, 2)
+    torch.testing.assert_close(found, expected)
+
+
+def test_the_original_is_untouched_and_shares_nothing_with_the_smaller_model() -> None:
+    model = tiny("unetr")
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    smaller = keep_blocks(model, [0])
+    with torch.no_grad():
+        for parameter in smaller.parameters():
+            parameter.zero_()
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+def test_the_smaller_model_stays_in_its_mode() -> None:
+    assert not keep_blocks(tiny("unetr"), [0]).training
+    assert keep_blocks(tiny("unetr").train(), [0]).training
+
+
+@pytest.mark.parametrize("blocks", [[4], [-1], [1, 0], [0, 0]])
+def test_blocks_that_are_not_there_or_out_of_order_are_refused(blocks: list[int]) -> None:
+    with pytest.raises(UserError, match="rising numbers from 0 to 3"):
+        keep_blocks(tiny("unetr"), blocks)
+
+
+def test_a_unet_has_no_blocks_to_keep() -> None:
+    with pytest.raises(UserError, match="kept of a hybrid"):
+        keep_blocks(tiny("unet"), [0])
