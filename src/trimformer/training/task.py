@@ -35,12 +35,9 @@ class SegmentationTask(L.LightningModule):
         self._seed = seed
         self._overlap: list[Tensor] = []
 
-    def on_train_epoch_start(self) -> None:
-        """Dropout draws depend on the epoch alone, so a resumed run draws what an uninterrupted one would have."""
-        torch.manual_seed(self._seed * 100_003 + self.current_epoch)
-
     def training_step(self, batch: Sample, _: int) -> Tensor:
-        """The loss of one batch."""
+        """The loss of one batch; its dropout depends on seed and step alone, so a resumed run draws the same."""
+        torch.manual_seed(self._seed * 1_000_003 + self.global_step)
         loss = self._loss_of(batch)[0]
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch[0]))
         return loss
