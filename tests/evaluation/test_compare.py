@@ -56,7 +56,7 @@ def test_every_figure_of_a_row_follows_from_models_and_scores(results: tuple[Res
 def test_the_intensity_baseline_has_a_score_and_nothing_of_a_network(results: tuple[Results, Path]) -> None:
     intensity = results[0].models[-1]
     assert intensity.name == "intensity"
-    assert intensity.parameters is intensity.milliseconds_per_slice is intensity.run is None
+    assert (intensity.parameters, intensity.milliseconds_per_slice, intensity.run) == (None, None, None)
     assert intensity.dice.mean is not None
 
 

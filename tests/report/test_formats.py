@@ -8,6 +8,6 @@ def test_numbers_and_sentences() -> None:
 
 
 def test_counts_and_intervals() -> None:
-    assert [compact(value) for value in (None, 0, 999_999, 1_234_567)] == ["–", "0", "999,999", "1.23 M"]
+    assert [compact(value) for value in (None, 0, 9_999, 519_936, 1_234_567)] == ["–", "0", "9,999", "0.52 M", "1.23 M"]
     assert [interval(value) for value in (None, (0.1, 0.25))] == ["", "0.100 – 0.250"]
     assert (percent(57.449), blocks(1), blocks(0)) == ("57.4 %", "1 block", "0 blocks")

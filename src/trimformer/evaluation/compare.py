@@ -134,7 +134,7 @@ def _baseline_rows(baselines: Mapping[str, Evaluation], reference: Evaluation) -
         dict.fromkeys(network_only)
         | {
             "name": name,
-            "role": "baseline",
+            "role": name,
             "dice": _dice(evaluation, None),
             "dice_change_percent": _change(evaluation, reference),
             "versus_reference": None,

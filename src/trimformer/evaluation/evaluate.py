@@ -1,9 +1,9 @@
 """Evaluate a predictor, or a run, on patients that never chose anything."""
 
 from collections.abc import Iterable, Mapping
-from typing import Literal
 
 import numpy as np
+import torch
 from torch import nn
 
 from trimformer.data.catalogue import load_dataset
@@ -15,17 +15,14 @@ from trimformer.inference.predict import Predictor, network_predictor, predict_s
 from trimformer.models import load_model
 from trimformer.records.evaluation import Evaluation
 from trimformer.records.files import write_arrays
-from trimformer.records.progress import Progress, silent
+from trimformer.records.progress import Progress, silent, under_name
 from trimformer.records.run_folder import RunFolder
-
-CHECKPOINTS: tuple[Literal["best", "last"], ...] = ("best", "last")
 
 
 def evaluate(
     predict: Predictor,
     patients: Iterable[Patient],
     labels: Mapping[int, str],
-    checkpoint: Literal["best", "last"] = "best",
     progress: Progress = silent,
 ) -> Evaluation:
     """Score a predictor on every patient's own grid.
@@ -33,8 +30,7 @@ def evaluate(
     Args:
         predict: Gives a label map on the patient's own grid.
         patients: With their true labels.
-        labels: Label values and their names, background 0 included.
-        checkpoint: Which weights are behind the predictor.
+        labels: Label values and their names; background is not scored.
         progress: Told after every patient.
     """
     patients = tuple(patients)
@@ -42,14 +38,13 @@ def evaluate(
     for index, patient in enumerate(patients):
         scores[patient.patient_id] = score_patient(predict(patient), patient, labels)
         progress("evaluating", index + 1, len(patients))
-    names = [name for value, name in labels.items() if value != 0]
-    summary = {name: summarise_label(entry[name] for entry in scores.values()) for name in names}
+    summary = {name: summarise_label(entry[name] for entry in scores.values()) for name in labels.values()}
     mean, interval = mean_over_classes(summary, scores)
     return Evaluation(
         labels=dict(labels),
         grid="native",
         split="validation",
-        checkpoint=checkpoint,
+        checkpoint="best",
         patients=scores,
         summary=summary,
         mean=mean,
@@ -64,17 +59,25 @@ def evaluate_run(run: RunFolder, progress: Progress = silent) -> Evaluation:
         UserError: The run has no weights yet, or they are damaged.
     """
     experiment = run.experiment()
-    models = {checkpoint: load_model(run.path, checkpoint) for checkpoint in CHECKPOINTS}
+    models = {"best": load_model(run.path, "best"), "last": load_model(run.path, "last")}
     dataset = load_dataset(experiment.data)
     image_size = experiment.data.image_size
-    files = {"best": run.evaluation_file, "last": run.last_evaluation_file}
-    evaluations = {}
-    for checkpoint, model in models.items():
-        predict = network_predictor(model, image_size)
-        evaluations[checkpoint] = evaluate(predict, dataset.validation, dataset.labels, checkpoint, progress)
-        evaluations[checkpoint].save(files[checkpoint])
+    told = under_name(progress, f"evaluating {run.name}")
+    best = evaluate(network_predictor(models["best"], image_size), dataset.validation, dataset.labels, told)
+    last = best
+    if not _same_weights(models["best"], models["last"]):
+        told = under_name(progress, f"evaluating {run.name}, last epoch")
+        last = evaluate(network_predictor(models["last"], image_size), dataset.validation, dataset.labels, told)
+    last.model_copy(update={"checkpoint": "last"}).save(run.last_evaluation_file)
     write_arrays(run.examples_file, _examples(models["best"], dataset, image_size))
-    return evaluations["best"]
+    best.save(run.evaluation_file)
+    return best
+
+
+def _same_weights(one: nn.Module, other: nn.Module) -> bool:
+    """Whether the best epoch was the last, so that nothing need be evaluated twice."""
+    weights = other.state_dict()
+    return all(torch.equal(tensor, weights[name]) for name, tensor in one.state_dict().items())
 
 
 def _examples(model: nn.Module, dataset: Dataset, image_size: int) -> dict[str, np.ndarray]:

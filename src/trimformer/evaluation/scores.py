@@ -24,9 +24,7 @@ def score_patient(
     """
     assert patient.labels is not None
     return {
-        name: _score(prediction == value, patient.labels == value, patient.spacing_mm)
-        for value, name in labels.items()
-        if value != 0
+        name: _score(prediction == value, patient.labels == value, patient.spacing_mm) for value, name in labels.items()
     }
 
 

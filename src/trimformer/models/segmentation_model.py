@@ -5,6 +5,7 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from trimformer.models.vit import VisionTransformer
 from trimformer.records.errors import UserError
 
 Images = Float[Tensor, "batch channels rows columns"]
@@ -20,12 +21,14 @@ class SegmentationModel(nn.Module):
         stride: Pixels, in rows and columns, that become one position at the model's coarsest grid.
 
     Attributes:
+        transformer: The blocks with their taps; hybrids only.
         settings: The keyword arguments of `create_model` that build the same network again; `create_model` sets them.
 
     Raises:
         UserError: `stride` does not divide the image size.
     """
 
+    transformer: VisionTransformer
     settings: dict[str, Any]
 
     def __init__(self, image_size: int, in_channels: int, stride: int) -> None:

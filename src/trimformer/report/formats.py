@@ -28,10 +28,15 @@ def sentence(text: str) -> str:
 
 
 def compact(value: int | None) -> str:
-    """A count of parameters, in millions from a million on."""
+    """A count of parameters, in millions from ten thousand on."""
     if value is None:
         return "–"
-    return f"{value / 1e6:.2f} M" if value >= 1e6 else f"{value:,}"
+    return f"{value / 1e6:.2f} M" if value >= 1e4 else f"{value:,}"
+
+
+def plain(name: str) -> str:
+    """The name of a label as it is said: `gray_matter` becomes `gray matter`."""
+    return name.replace("_", " ")
 
 
 def percent(value: float) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 
 from trimformer.records.evaluation import Evaluation
 from trimformer.records.profile import AttentionProfile
-from trimformer.report.formats import number
+from trimformer.report.formats import number, plain
 from trimformer.report.pictures import (
     attention_pixels,
     colours,
@@ -149,7 +149,7 @@ def _example(model: ModelSources, patient: str) -> tuple[np.ndarray, np.ndarray,
 
 def legend(labels: dict[int, str]) -> list[tuple[str, str]]:
     """Colour and name of each label, as the overlays show them."""
-    return [(label_colour(index), name) for index, name in enumerate(labels.values())]
+    return [(label_colour(index), plain(name)) for index, name in enumerate(labels.values())]
 
 
 def label_names(models: Sequence[ModelSources]) -> dict[int, str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from trimformer.records.evaluation import Interval
 from trimformer.records.results import ModelRow, Results
-from trimformer.report.formats import compact, interval, number, percent, signed
+from trimformer.report.formats import compact, interval, number, percent, plain, signed
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def _dice_columns(results: Results) -> list[Column]:
 
 def _class_column(name: str) -> Column:
     return Column(
-        name,
+        plain(name),
         "The same for this class alone.",
         lambda row: Cell(number(row.dice.by_class.get(name)), interval(row.dice.ci95_by_class.get(name))),
     )
@@ -108,7 +108,9 @@ def _saved(row: ModelRow) -> Cell:
 
 
 def _change(row: ModelRow) -> Cell:
-    return Cell("–" if row.dice_change_percent is None else f"{signed(row.dice_change_percent, 2)} %")
+    return Cell(
+        "–" if row.dice_change_percent is None or row.role == "reference" else f"{signed(row.dice_change_percent, 2)} %"
+    )
 
 
 def _versus(row: ModelRow) -> Cell:

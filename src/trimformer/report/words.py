@@ -101,11 +101,11 @@ def _meaning(row: ModelRow, test: PairedTest, margin: float) -> str:
 
 def _unet_meaning(test: PairedTest, better: bool) -> str:
     if better:
-        return "So a plain U-Net does better than the hybrid."
+        return "So here a plain U-Net scores higher than the hybrid."
     if test.verdict == "not inferior":
         return "So a plain U-Net does as well as the hybrid, within the margin."
     if test.verdict == "inferior":
-        return "So the hybrid is better than a plain U-Net here."
+        return "So here the hybrid scores higher than a plain U-Net."
     tested = "undecided" if test.verdict == "undecided" else "not tested, for want of patients"
     if test.mean_difference >= 0:
         return f"So a plain U-Net scores at least as high as the hybrid; whether that is more than chance is {tested}."
@@ -114,7 +114,7 @@ def _unet_meaning(test: PairedTest, better: bool) -> str:
 
 def _zero_meaning(test: PairedTest, better: bool) -> str:
     return {
-        "not inferior": "So the transformer makes these results worse."
+        "not inferior": "So here it scores higher than with all blocks; another seed may turn that round."
         if better
         else "So the transformer adds nothing measurable here beyond the margin.",
         "inferior": "So the transformer adds something on these data.",

@@ -68,7 +68,7 @@ def _others(reference: RunFolder, choice: DepthChoice) -> list[tuple[Experiment,
     depth = choice.num_blocks if shallower and choice.num_blocks else PAPERS_DEPTH
     smaller = compressed_experiment(reference, depth, "full", "scratch")
     nothing = compressed_experiment(reference, 0, "full", "scratch")
-    unet = full.with_changes(name="unet", model={"name": "unet"})
+    unet = full.with_changes(name="unet", model={"name": "unet", "size": "small"})  # 1.6 M parameters
     return [
         (smaller.with_changes(name=f"unetr-{depth}"), "chosen depth" if shallower else "paper's depth"),
         (nothing.with_changes(name="unetr-0"), "zero blocks"),
