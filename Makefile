@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO := trimformer-demo
 
-.PHONY: install demo test check clean
+.PHONY: install demo test check coverage clean
 install: $(STAMP)
 
 $(STAMP): pyproject.toml
@@ -25,6 +25,9 @@ check: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+coverage: $(STAMP)
+	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered
 
 clean:
 	rm -rf $(VENV) $(DEMO) runs .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

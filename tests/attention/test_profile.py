@@ -20,7 +20,8 @@ SPACING = (1.5, 2.0)
 def tiny(num_blocks: int = 3) -> SegmentationModel:
     torch.manual_seed(0)
     model = create_model("unetr", num_classes=3, num_blocks=num_blocks, size="tiny", image_size=48, patch_size=8)
-    for block in model.transformer.blocks:  # type: ignore[union-attr]
+    blocks: Any = model.transformer.blocks
+    for block in blocks:
         block.attn.qkv.weight.data *= 8  # sharper than at random, so that the measures differ
     return model
 

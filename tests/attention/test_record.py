@@ -36,7 +36,7 @@ def test_every_block_is_recorded_and_the_output_stays_the_same(model: Segmentati
 
 def test_maps_equal_a_float64_recomputation(model: SegmentationModel) -> None:
     seen: list[Tensor] = []
-    block: Any = model.transformer.blocks[1]  # type: ignore[union-attr, index]
+    block: Any = model.transformer.blocks[1]
     handle = block.norm1.register_forward_hook(lambda *args: seen.append(args[2].double()))
     with record_attention(model, scores=True) as recording:
         model(IMAGES)
@@ -94,7 +94,8 @@ def test_recording_keeps_the_gradients_of_the_model() -> None:
     model = tiny("unetr")
     with record_attention(model) as recording:
         model(IMAGES).sum().backward()
-    assert model.transformer.blocks[0].attn.qkv.weight.grad is not None  # type: ignore[union-attr, index]
+    block: Any = model.transformer.blocks[0]
+    assert block.attn.qkv.weight.grad is not None
     assert not recording.maps["blocks.0"].requires_grad
 
 

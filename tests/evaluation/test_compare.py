@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 
 from trimformer.data.catalogue import load_dataset
-from trimformer.evaluation.compare import Candidate, compare
+from trimformer.evaluation.compare import compare
 from trimformer.evaluation.evaluate import evaluate
+from trimformer.evaluation.rows import Candidate
 from trimformer.evaluation.scores import patient_means
 from trimformer.inference.intensity import predict_by_intensity
 from trimformer.models import count_parameters, load_model

@@ -5,8 +5,8 @@ import pytest
 from made_comparison import make_results, make_row, write_comparison
 
 from trimformer.records.errors import UserError
-from trimformer.records.files import write_arrays, write_text
-from trimformer.report.sources import read_history, read_sources
+from trimformer.records.files import write_arrays
+from trimformer.report.sources import read_sources
 
 
 def test_a_whole_comparison_is_read(tmp_path: Path) -> None:
@@ -41,21 +41,3 @@ def test_examples_without_truth_are_named(tmp_path: Path) -> None:
     )
     with pytest.raises(UserError, match=r"\['truth', 'prediction', 'slice_index'\]"):
         read_sources(tmp_path)
-
-
-def test_a_history_is_read_by_column_and_a_gap_is_nan(tmp_path: Path) -> None:
-    write_text(
-        tmp_path / "h.csv", "epoch,train_loss,selection_loss,selection_dice,seconds\n1,0.9,,0.5,3\n2,0.8,0.7,0.6,3\n"
-    )
-    history = read_history(tmp_path / "h.csv")
-    assert history["selection_dice"].tolist() == [0.5, 0.6]
-    np.testing.assert_array_equal(history["selection_loss"], [np.nan, 0.7])
-
-
-@pytest.mark.parametrize(
-    "text", ["epoch,train_loss\n1,0.9\n", "epoch,train_loss,selection_loss,selection_dice,seconds\n1,x,1,1,1\n"]
-)
-def test_a_damaged_history_is_a_users_mistake(tmp_path: Path, text: str) -> None:
-    write_text(tmp_path / "h.csv", text)
-    with pytest.raises(UserError, match=r"columns epoch, train_loss"):
-        read_history(tmp_path / "h.csv")

@@ -2,17 +2,15 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from trimformer.attention.geometry import Region, covering_tokens, token_distances
-from trimformer.attention.measures import RegionMeasures, Values, named
-from trimformer.attention.record import AttentionCall, block_names, observe_attention
-from trimformer.attention.rollout import half_residual, norm_weighted
+from trimformer.attention.measures import Values
+from trimformer.attention.record import block_names
 from trimformer.attention.sums import PatientMeans
 from trimformer.attention.twin import permuted_twin
+from trimformer.attention.watch import Regions, Watcher, foreground_of, regions_of, uniform_values, watch
 from trimformer.data.batch import Batch
 from trimformer.records.errors import UserError
 from trimformer.records.profile import Arrays, AttentionProfile
@@ -37,12 +35,12 @@ def profile_attention(model: nn.Module, batches: Iterable[Batch | Tensor], *, se
     example = _Example()
     with _evaluating(model), _evaluating(twin_model), torch.inference_mode():
         for batch in map(_as_batch, batches):
-            regions = _regions(batch, model.transformer)
-            watcher = _watch(model, batch, regions)
+            regions = regions_of(batch, model.transformer)
+            watcher = watch(model, batch, regions)
             example.consider(batch, watcher)
             _add(own, batch, regions, watcher.values())
-            _add(twin, batch, regions, _watch(twin_model, batch, regions).values())
-            _add(uniform, batch, regions, _uniform_values(regions))
+            _add(twin, batch, regions, watch(twin_model, batch, regions).values())
+            _add(uniform, batch, regions, uniform_values(regions))
     if not own.patient_ids:
         raise UserError("A profile needs at least one batch", "none", "Give batches of images.")
     return AttentionProfile(
@@ -55,88 +53,6 @@ def profile_attention(model: nn.Module, batches: Iterable[Batch | Tensor], *, se
         uniform=uniform.means(),
         example=example.arrays,
     )
-
-
-Regions = dict[str, RegionMeasures]
-
-
-class _AllBlocksSeenError(Exception):
-    """Ends a forward pass whose rest (the decoder) nobody reads."""
-
-
-class _Watcher:
-    """Measures every block of one forward pass on every region."""
-
-    def __init__(self, num_blocks: int, regions: Regions) -> None:
-        self.mean_maps: list[Tensor] = []
-        self.num_heads = 0
-        self._num_blocks = num_blocks
-        self._regions = regions
-        self._rollouts: dict[str, Tensor] = {}
-        self._blocks: list[Values] = []
-
-    def __call__(self, call: AttentionCall) -> None:
-        maps = call.maps()
-        self.num_heads = maps.shape[1]
-        self.mean_maps.append(maps.mean(dim=1))
-        steps = {"norm_weighted": norm_weighted(call, maps), "half_residual": half_residual(maps)}
-        for name, step in steps.items():
-            self._rollouts[name] = step @ self._rollouts[name] if name in self._rollouts else step
-        self._blocks.append(_measure(maps, self._rollouts | {"per_block": self.mean_maps[-1]}, self._regions))
-        if call.index == self._num_blocks - 1:
-            raise _AllBlocksSeenError
-
-    def values(self) -> Values:
-        """Every measure as (batch, blocks, heads), every field's as (batch, blocks)."""
-        return {name: torch.stack([block[name] for block in self._blocks], dim=1) for name in self._blocks[0]}
-
-
-def _watch(model: nn.Module, batch: Batch, regions: Regions) -> _Watcher:
-    watcher = _Watcher(len(block_names(model)), regions)
-    try:
-        with observe_attention(model, watcher):
-            model(batch.images)
-    except _AllBlocksSeenError:
-        return watcher
-    raise UserError(
-        "Every block must run its attention while it is profiled",
-        f"{len(watcher.mean_maps)} of {len(block_names(model))} blocks seen",
-        "Profile the model before torch.compile.",
-    )
-
-
-def _measure(maps: Tensor, fields: dict[str, Tensor], regions: Regions) -> Values:
-    values: Values = {}
-    for region, measure in regions.items():
-        values |= named(region, measure(maps))
-        for name, field in fields.items():
-            values |= named(f"{region}/{name}", measure.field(field))
-    return values
-
-
-def _uniform_values(regions: Regions) -> Values:
-    """Every measure of uniform attention: (batch,)."""
-    values: Values = {}
-    for region, measure in regions.items():
-        tokens = measure.region.tokens
-        maps = torch.full((len(tokens), 1, tokens.shape[1], tokens.shape[1]), 1 / tokens.shape[1], device=tokens.device)
-        values |= {name: value[:, 0] for name, value in named(region, measure(maps)).items()}
-    return values
-
-
-def _regions(batch: Batch, transformer: Any) -> Regions:
-    patch = transformer.patch_size
-    row_mm, column_mm = batch.spacing_mm
-    device = batch.images.device
-    pixels = token_distances(transformer.grid_size, (float(patch), float(patch))).to(device, torch.float32)
-    millimetres = token_distances(transformer.grid_size, (patch * row_mm, patch * column_mm)).to(device, torch.float32)
-    foreground = covering_tokens(_foreground(batch), patch)
-    tokens = {"foreground": foreground, "all": torch.ones_like(foreground)}
-    return {name: RegionMeasures(Region.of(mask, pixels, millimetres)) for name, mask in tokens.items()}
-
-
-def _foreground(batch: Batch) -> Tensor:
-    return torch.zeros_like(batch.images[:, 0], dtype=torch.bool) if batch.foreground is None else batch.foreground
 
 
 def _add(means: PatientMeans, batch: Batch, regions: Regions, values: Values) -> None:
@@ -153,8 +69,8 @@ class _Example:
         self.arrays: Arrays = {}
         self._most = -1
 
-    def consider(self, batch: Batch, watcher: _Watcher) -> None:
-        foreground = _foreground(batch)
+    def consider(self, batch: Batch, watcher: Watcher) -> None:
+        foreground = foreground_of(batch)
         counts = foreground.flatten(1).sum(dim=1)
         best = int(counts.argmax())
         if int(counts[best]) > self._most:

@@ -17,8 +17,8 @@ def compare(
     from trimformer.records.run_folder import RunFolder
 
     folders = [RunFolder.open(run) for run in runs]
-    from trimformer.evaluation.compare import Candidate
     from trimformer.evaluation.compare import compare as compare_runs
+    from trimformer.evaluation.rows import Candidate
     from trimformer.report import write_report
     from trimformer.report.tables import columns
     from trimformer.report.words import headline

@@ -1,7 +1,5 @@
 """What a page is made from: the comparison and whatever its runs have written down."""
 
-import csv
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +9,12 @@ import numpy as np
 from trimformer.records.depth import DepthChoice
 from trimformer.records.errors import UserError
 from trimformer.records.evaluation import Evaluation
-from trimformer.records.files import read_arrays, read_json, read_text
+from trimformer.records.files import read_arrays, read_json
+from trimformer.records.history import read_history
 from trimformer.records.profile import AttentionProfile
 from trimformer.records.results import ModelRow, Results
 from trimformer.records.run_folder import RunFolder
 
-HISTORY_COLUMNS = ("epoch", "train_loss", "selection_loss", "selection_dice", "seconds")
 EXAMPLE_ARRAYS = ("patient_ids", "images", "truth", "prediction", "slice_index")
 
 Arrays = dict[str, np.ndarray]
@@ -82,17 +80,3 @@ def _read_examples(path: Path) -> Arrays:
     if missing:
         raise UserError(f"Examples hold {', '.join(EXAMPLE_ARRAYS)}", f"{path} without {missing}", next_step)
     return arrays
-
-
-def read_history(path: Path) -> Arrays:
-    """Read `history.csv` as one array a column, shape (epochs,); an empty cell is NaN.
-
-    Raises:
-        UserError: A column is missing or a cell is no number.
-    """
-    rows = list(csv.DictReader(io.StringIO(read_text(path, "Train that run again."))))
-    try:
-        return {name: np.array([float(row[name] or "nan") for row in rows]) for name in HISTORY_COLUMNS}
-    except (KeyError, TypeError, ValueError) as error:
-        rule = f"A history has numbers in the columns {', '.join(HISTORY_COLUMNS)}"
-        raise UserError(rule, f"{path}: {error}", "Train that run again.") from None

@@ -11,8 +11,9 @@ from trimformer.attention.inspect_run import inspect_run
 from trimformer.compression.compress import compressed_experiment
 from trimformer.data.catalogue import load_dataset
 from trimformer.depth.choose_run import choose_run
-from trimformer.evaluation.compare import Candidate, compare
+from trimformer.evaluation.compare import compare
 from trimformer.evaluation.evaluate import evaluate
+from trimformer.evaluation.rows import Candidate
 from trimformer.inference.intensity import predict_by_intensity
 from trimformer.records.depth import DepthChoice
 from trimformer.records.experiment import Experiment, read_experiment

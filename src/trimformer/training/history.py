@@ -1,15 +1,11 @@
-"""`history.csv`: one row an epoch."""
+"""Writes the history while a training runs."""
 
-import csv
-import io
 import time
 from pathlib import Path
 
 import lightning as L
 
-from trimformer.records.files import read_text, write_text
-
-COLUMNS = ("epoch", "train_loss", "selection_loss", "selection_dice", "seconds")
+from trimformer.records.history import COLUMNS, read_history, write_history
 
 
 class HistoryWriter(L.Callback):
@@ -19,24 +15,19 @@ class HistoryWriter(L.Callback):
         self._path = path
         self._begin = 0.0
 
-    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:  # noqa: ARG002
+    def on_train_epoch_start(self, *_: object) -> None:
         """Start the clock."""
         self._begin = time.perf_counter()
 
-    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:  # noqa: ARG002
+    def on_train_epoch_end(self, trainer: L.Trainer, *_: object) -> None:
         """Add the epoch's row."""
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items() if name in COLUMNS}
         row = {"epoch": trainer.current_epoch, **metrics, "seconds": round(time.perf_counter() - self._begin, 3)}
-        earlier = [row for row in read_history(self._path) if int(row["epoch"]) < trainer.current_epoch]
-        buffer = io.StringIO()
-        writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows([*earlier, row])
-        write_text(self._path, buffer.getvalue())
+        write_history(self._path, [*self._rows_before(trainer.current_epoch), row])
 
-
-def read_history(path: Path) -> list[dict[str, str]]:
-    """The rows written so far; none where there is no file yet."""
-    if not path.exists():
-        return []
-    return list(csv.DictReader(io.StringIO(read_text(path, "Delete it to train again from the start."))))
+    def _rows_before(self, epoch: int) -> list[dict[str, float]]:
+        if not self._path.exists():
+            return []
+        columns = read_history(self._path)
+        rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+        return [row for row in rows if row["epoch"] < epoch]
