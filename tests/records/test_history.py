@@ -9,7 +9,7 @@ from trimformer.records.history import read_history, write_history
 
 
 def test_what_is_written_reads_back(tmp_path: Path) -> None:
-    row = {"epoch": 3, "train_loss": 0.1234567890123, "selection_loss": 0.2, "selection_dice": 0.5, "seconds": 1.5}
+    row = {"epoch": 3.0, "train_loss": 0.1234567890123, "selection_loss": 0.2, "selection_dice": 0.5, "seconds": 1.5}
     write_history(tmp_path / "h.csv", [row, {**row, "epoch": 4.0}])
     assert (tmp_path / "h.csv").read_text().splitlines()[2].startswith("4,0.1234567890123,")
     assert {name: values.tolist() for name, values in read_history(tmp_path / "h.csv").items()} == {

@@ -61,14 +61,16 @@ def test_the_page_opens_without_error_or_request_and_every_figure_is_there(demo:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM_FLAGS))
         page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+        requests: list[str] = []
         page.on("console", lambda message: problems.append(message.text))
         page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("request", lambda request: request.url.startswith((page_uri, "data:")) or problems.append(request.url))
+        page.on("request", lambda request: requests.append(request.url))
         page.goto(page_uri)
         images = page.evaluate("[...document.images].map(image => image.naturalWidth * image.clientWidth)")
         overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         browser.close()
     assert problems == []
+    assert {url for url in requests if not url.startswith("data:")} == {page_uri}
     assert len(images) > 20
     assert min(images) > 0
     assert overflow <= 0

@@ -22,7 +22,7 @@ class HistoryWriter(L.Callback):
     def on_train_epoch_end(self, trainer: L.Trainer, *_: object) -> None:
         """Add the epoch's row."""
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items() if name in COLUMNS}
-        row = {"epoch": trainer.current_epoch, **metrics, "seconds": round(time.perf_counter() - self._begin, 3)}
+        row = {"epoch": float(trainer.current_epoch), **metrics, "seconds": round(time.perf_counter() - self._begin, 3)}
         write_history(self._path, [*self._rows_before(trainer.current_epoch), row])
 
     def _rows_before(self, epoch: int) -> list[dict[str, float]]:
