@@ -1,5 +1,8 @@
 """Shapes in signatures are checked while the tests run; every test works on data it makes itself."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -39,3 +42,14 @@ def trained_run(small_experiment: Experiment, tmp_path_factory: pytest.TempPathF
     from trimformer.training import train
 
     return train(small_experiment, tmp_path_factory.mktemp("runs") / "small")
+
+
+@pytest.fixture(scope="session")
+def fast_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that `trimformer demo --fast` made, typed as a user types it."""
+    folder = tmp_path_factory.mktemp("demo") / "out"
+    command = [str(Path(sys.executable).parent / "trimformer"), "demo", "--fast", "--json", "--out", str(folder)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout) == json.loads((folder / "results.json").read_text())
+    return folder

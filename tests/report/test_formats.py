@@ -4,6 +4,7 @@ from trimformer.report.formats import blocks, compact, interval, number, percent
 def test_numbers_and_sentences() -> None:
     assert (number(None), number(float("nan")), number(-0.5, 1)) == ("–", "–", "−0.5")
     assert (signed(0.0123), signed(-0.0123), signed(-0.0001)) == ("+0.012", "−0.012", "0.000")
+    assert sentence("95 % of it") == "95\u00a0% of it."
     assert (sentence("no block passes"), sentence("Done."), sentence("")) == ("No block passes.", "Done.", "")
 
 

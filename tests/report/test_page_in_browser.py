@@ -51,9 +51,12 @@ IMAGES = """() => [...document.images].map(image => {
 })"""
 
 
-@pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The report of a whole demo."""
+@pytest.fixture(scope="module", params=["made up", pytest.param("demo", marks=pytest.mark.slow)])
+def page(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of made-up figures, and that of a real, fast demo."""
+    if request.param == "demo":
+        demo: Path = request.getfixturevalue("fast_demo")
+        return demo / "report.html"
     folder = tmp_path_factory.mktemp("demo")
     write_comparison(folder)
     return write_report(folder)

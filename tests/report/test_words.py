@@ -4,6 +4,7 @@ from made_comparison import make_results, make_row
 
 from trimformer.records.results import Results
 from trimformer.report.words import (
+    certainty,
     findings,
     headline,
     sureness,
@@ -37,6 +38,25 @@ def chosen_results(verdict: str, num_blocks: int = 3) -> Results:
 )
 def test_the_headline_claims_what_the_verdict_says(verdict: str, told: str) -> None:
     assert headline(chosen_results(verdict)) == told
+
+
+@pytest.mark.parametrize(
+    ("zero_verdict", "told"),
+    [
+        ("not inferior", "+0.009 Dice against unetr-12, 95\u00a0% interval +0.002 to +0.015, where −0.02 is allowed."),
+        ("undecided", "−0.002 Dice against unetr-12, 95\u00a0% interval −0.006 to +0.002, where −0.02 is allowed."),
+    ],
+)
+def test_the_line_below_says_how_sure_the_headline_is(zero_verdict: str, told: str) -> None:
+    zero = make_row("zero blocks", "none", 0, verdict=zero_verdict, difference=0.009, ci95=(0.002, 0.015))  # type: ignore[arg-type]
+    smaller = make_row("chosen depth", "small", 3, verdict="not inferior")
+    line = certainty(make_results(make_row(), smaller, zero, depth=CHOSEN))
+    assert line.startswith("One training of each model, 6 unseen patients: ")
+    assert told in line
+
+
+def test_without_a_comparison_the_line_claims_nothing() -> None:
+    assert certainty(make_results()).endswith("a first look, not a proof.")
 
 
 def test_one_block_is_one() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -34,7 +35,7 @@ def profile_attention(model: nn.Module, batches: Iterable[Batch | Tensor], *, se
     twin_model = permuted_twin(model, seed)
     example = _Example()
     with _evaluating(model), _evaluating(twin_model), torch.inference_mode():
-        for batch in map(_as_batch, batches):
+        for batch in (_on_device(batch, model) for batch in batches):
             regions = regions_of(batch, model.transformer)
             watcher = watch(model, batch, regions)
             example.consider(batch, watcher)
@@ -95,5 +96,9 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
             module.training = mode
 
 
-def _as_batch(batch: Batch | Tensor) -> Batch:
-    return batch if isinstance(batch, Batch) else Batch(images=batch)
+def _on_device(batch: Batch | Tensor, model: nn.Module) -> Batch:
+    """The batch where the model is; a plain tensor becomes one."""
+    batch = batch if isinstance(batch, Batch) else Batch(images=batch)
+    device = next(model.parameters()).device
+    foreground = foreground_of(batch).to(device)
+    return replace(batch, images=batch.images.to(device), labels=None, foreground=foreground)

@@ -14,7 +14,7 @@ def demo(
     json: JsonOption = False,
 ) -> None:
     """Tell the whole story on the built-in brains, ending in report.html."""
-    from trimformer.report.words import headline
+    from trimformer.report.words import certainty, headline
     from trimformer.story.demo import run_demo
 
     with progress_bars(shown=not json) as progress:
@@ -22,4 +22,4 @@ def demo(
     if json:
         print_json(results.model_dump(mode="json"))
         return
-    say(f"\n{headline(results)}\n\nReport: {(out / 'report.html').resolve()}")
+    say(f"\n{headline(results)}\n{certainty(results)}\n\nReport: {(out / 'report.html').resolve()}")

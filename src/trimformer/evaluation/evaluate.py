@@ -11,6 +11,7 @@ from trimformer.data.dataset import Dataset
 from trimformer.data.patient import Patient
 from trimformer.data.slices import to_slices
 from trimformer.evaluation.scores import mean_over_classes, score_patient, summarise_label
+from trimformer.inference.device import default_device
 from trimformer.inference.predict import Predictor, network_predictor, predict_scores
 from trimformer.models import load_model
 from trimformer.records.evaluation import Evaluation
@@ -59,7 +60,8 @@ def evaluate_run(run: RunFolder, progress: Progress = silent) -> Evaluation:
         UserError: The run has no weights yet, or they are damaged.
     """
     experiment = run.experiment()
-    models = {"best": load_model(run.path, "best"), "last": load_model(run.path, "last")}
+    device = default_device()
+    models = {"best": load_model(run.path, "best").to(device), "last": load_model(run.path, "last").to(device)}
     dataset = load_dataset(experiment.data)
     image_size = experiment.data.image_size
     told = under_name(progress, f"evaluating {run.name}")

@@ -1,6 +1,7 @@
 """A model on disk: its weights as safetensors, its description as JSON. Nothing here can run code."""
 
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
@@ -9,7 +10,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from trimformer import __version__
 from trimformer.models.catalogue import create_model
 from trimformer.models.parameters import count_parameters
 from trimformer.models.segmentation_model import SegmentationModel
@@ -38,7 +38,7 @@ def save_model(model: SegmentationModel, weights_file: Path, description_file: P
         description_file,
         {
             "settings": model.settings,
-            "trimformer_version": __version__,
+            "trimformer_version": version("trimformer"),
             "parameters": asdict(parameters) | {"total": parameters.total},
         },
     )

@@ -1,22 +1,17 @@
 """The chosen depth and why."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from trimformer.records.errors import UserError
-from trimformer.records.files import read_json, write_json
+from trimformer.records.frozen import Frozen
 
 
-class DepthChoice(BaseModel):
+class DepthChoice(Frozen):
     """The content of `depth.json`.
 
     `num_blocks` is None when the status is "inconclusive"; `reason` says in words why. `evidence` holds the numbers
     the rule looked at, one entry a block and one a gate. `sensitivity` is the first global block at other tau.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     status: Literal["chosen", "inconclusive"]
     num_blocks: int | None
@@ -25,19 +20,11 @@ class DepthChoice(BaseModel):
     evidence: dict[str, Any]
     sensitivity: dict[str, int | None]
 
-    def save(self, path: Path) -> None:
-        """Write the choice as JSON."""
-        write_json(path, self.model_dump(mode="json"))
-
     @classmethod
-    def load(cls, path: Path) -> "DepthChoice":
-        """Read a choice.
+    def load(cls, path: Path) -> Self:
+        """Read a depth choice.
 
         Raises:
             UserError: The file is missing or is not a depth choice.
         """
-        next_step = "Run trimformer choose on that run."
-        try:
-            return cls.model_validate(read_json(path, next_step))
-        except ValidationError as error:
-            raise UserError("The file must be a depth choice", f"{path}: {error}", next_step) from None
+        return cls.read(path, "a depth choice", "Run trimformer choose on that run.")

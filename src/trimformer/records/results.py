@@ -1,20 +1,13 @@
 """The content of `results.json`: several models side by side."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from trimformer.records.errors import UserError
 from trimformer.records.evaluation import Interval
-from trimformer.records.files import read_json, write_json
+from trimformer.records.frozen import Frozen
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class DiceSummary(_Frozen):
+class DiceSummary(Frozen):
     """Mean Dice over patients and classes, per class, and the 95 % interval over patients."""
 
     mean: float | None
@@ -27,7 +20,7 @@ class DiceSummary(_Frozen):
     mean_last_epoch: float | None = None
 
 
-class PairedTest(_Frozen):
+class PairedTest(Frozen):
     """One model against the reference on the same patients; Holm-adjusted. None where fewer than 6 pairs are there."""
 
     mean_difference: float
@@ -37,7 +30,7 @@ class PairedTest(_Frozen):
     verdict: Literal["not inferior", "inferior", "undecided", "too few patients"]
 
 
-class ModelRow(_Frozen):
+class ModelRow(Frozen):
     """One model of a comparison. Parameters and time are None for a baseline that is no network."""
 
     name: str
@@ -59,14 +52,14 @@ class ModelRow(_Frozen):
     milliseconds_per_slice: float | None
 
 
-class PatientCounts(_Frozen):
+class PatientCounts(Frozen):
     """How many patients were trained on (with those that selected the epoch) and how many were reported."""
 
     train: int
     validation: int
 
 
-class Results(_Frozen):
+class Results(Frozen):
     """Models side by side. The first row is the reference against which changes are counted."""
 
     dataset: str
@@ -79,19 +72,11 @@ class Results(_Frozen):
     seconds: dict[str, float]
     provenance: dict[str, Any]
 
-    def save(self, path: Path) -> None:
-        """Write the comparison as JSON."""
-        write_json(path, self.model_dump(mode="json"))
-
     @classmethod
-    def load(cls, path: Path) -> "Results":
+    def load(cls, path: Path) -> Self:
         """Read a comparison.
 
         Raises:
             UserError: The file is missing or is not a comparison.
         """
-        next_step = "Give a folder that a demo or a comparison made."
-        try:
-            return cls.model_validate(read_json(path, next_step))
-        except ValidationError as error:
-            raise UserError("The file must be a comparison", f"{path}: {error}", next_step) from None
+        return cls.read(path, "a comparison", "Give a folder that a demo or a comparison made.")

@@ -22,8 +22,8 @@ def signed(value: float, digits: int = 3) -> str:
 
 
 def sentence(text: str) -> str:
-    """The text with a capital at its start and a full stop at its end."""
-    text = text.strip()
+    """The text with a capital at its start, a full stop at its end, and no percent sign torn from its number."""
+    text = text.strip().replace(" %", "\u00a0%")
     return f"{text[:1].upper()}{text[1:]}{'' if not text or text[-1] in '.!?' else '.'}"
 
 

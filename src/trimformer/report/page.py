@@ -106,6 +106,7 @@ def render_page(sources: Sources, charts: Mapping[str, Chart]) -> str:
     return environment.get_template("report.html.j2").render(
         results=results,
         headline=words.headline(results),
+        certainty=words.certainty(results),
         findings=words.findings(results),
         sureness=words.sureness(results),
         columns=shown,

@@ -17,8 +17,8 @@ FEWEST_PAIRS = 6
 
 def headline(results: Results) -> str:
     """The one sentence to remember."""
-    zero = row_with_role(results, "zero blocks")
-    if zero is not None and _verdict(zero) == "not inferior":
+    told = _row_of_the_headline(results)
+    if told is not None and told.role == "zero blocks":
         return "No transformer block is needed on these data: the model without any is not inferior."
     if results.depth is None:
         count = len(results.models)
@@ -26,6 +26,27 @@ def headline(results: Results) -> str:
     if results.depth.get("status") != "chosen":
         return "The attention does not say how many blocks are needed: the rule is inconclusive on these data."
     return _chosen_headline(results, results.depth.get("num_blocks"))
+
+
+def certainty(results: Results) -> str:
+    """How sure the headline is, in one line."""
+    trained = f"One training of each model, {results.patients.validation} unseen patients"
+    row = _row_of_the_headline(results)
+    test = row.versus_reference if row else None
+    if test is None or test.ci95 is None:
+        return f"{trained}: a first look, not a proof."
+    low, high = (signed(bound) for bound in test.ci95)
+    return (
+        f"{trained}: {signed(test.mean_difference)} Dice against {results.models[0].name}, 95\u00a0% interval {low} to "
+        f"{high}, where {signed(-results.margin, 2)} is allowed. Another seed may move this as much."
+    )
+
+
+def _row_of_the_headline(results: Results) -> ModelRow | None:
+    zero = row_with_role(results, "zero blocks")
+    if zero is not None and _verdict(zero) == "not inferior":
+        return zero
+    return row_with_role(results, "chosen depth")
 
 
 def _chosen_headline(results: Results, kept: int | None) -> str:

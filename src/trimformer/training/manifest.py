@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 
-from trimformer import __version__
 from trimformer.data.dataset import Dataset
 from trimformer.records.experiment import Experiment
 
@@ -17,7 +16,7 @@ LIBRARIES = ("torch", "timm", "monai", "lightning", "numpy", "nilearn")
 def describe_run(experiment: Experiment, dataset: Dataset, weights_source: str, precision: str) -> dict[str, Any]:
     """Versions, seed, data fingerprint, weights' source and hardware of a training."""
     return {
-        "trimformer": __version__,
+        "trimformer": version("trimformer"),
         "python": platform.python_version(),
         "libraries": {name: version(name) for name in LIBRARIES},
         "seed": experiment.seed,

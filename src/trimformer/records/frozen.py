@@ -1,0 +1,38 @@
+"""What all frozen results have in common: no field can change, none can be unknown, and each reads back."""
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from trimformer.records.errors import UserError
+from trimformer.records.files import read_json, write_json
+
+
+class Frozen(BaseModel):
+    """A record that is written once and read as it was written."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def save(self, path: Path) -> None:
+        """Write the record as JSON."""
+        write_json(path, self.model_dump(mode="json"))
+
+    @classmethod
+    def read(cls, path: Path, what: str, next_step: str) -> Self:
+        """Read a record from JSON.
+
+        Args:
+            path: The file.
+            what: What the file must be, for the message.
+            next_step: How a user gets such a file.
+
+        Raises:
+            UserError: The file is missing or holds something else.
+        """
+        try:
+            return cls.model_validate(read_json(path, next_step))
+        except ValidationError as error:
+            first = error.errors()[0]
+            found = f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg'].lower()}"
+            raise UserError(f"The file must be {what}", found, next_step) from None
