@@ -48,7 +48,7 @@ def test_the_headline_claims_what_the_verdict_says(verdict: str, told: str) -> N
     ],
 )
 def test_the_line_below_says_how_sure_the_headline_is(zero_verdict: str, told: str) -> None:
-    zero = make_row("zero blocks", "none", 0, verdict=zero_verdict, difference=0.009, ci95=(0.002, 0.015))  # type: ignore[arg-type]
+    zero = make_row("zero blocks", "none", 0, verdict=zero_verdict, difference=0.009, ci95=(0.002, 0.015))
     smaller = make_row("chosen depth", "small", 3, verdict="not inferior")
     line = certainty(make_results(make_row(), smaller, zero, depth=CHOSEN))
     assert line.startswith("One training of each model, 6 unseen patients: ")

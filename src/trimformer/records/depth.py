@@ -1,9 +1,9 @@
 """The chosen depth and why."""
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from trimformer.records.frozen import Frozen
+from trimformer.records.frozen import Frozen, read_record
 
 
 class DepthChoice(Frozen):
@@ -21,10 +21,10 @@ class DepthChoice(Frozen):
     sensitivity: dict[str, int | None]
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: Path) -> "DepthChoice":
         """Read a depth choice.
 
         Raises:
             UserError: The file is missing or is not a depth choice.
         """
-        return cls.read(path, "a depth choice", "Run trimformer choose on that run.")
+        return read_record(cls, path, "a depth choice", "Run trimformer choose on that run.")

@@ -1,9 +1,9 @@
 """Frozen scores of one model on a set of patients."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
-from trimformer.records.frozen import Frozen
+from trimformer.records.frozen import Frozen, read_record
 
 Case = Literal["both", "absent", "missed", "false_alarm"]
 Interval = tuple[float, float]
@@ -41,10 +41,10 @@ class Evaluation(Frozen):
     ci95: Interval | None
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: Path) -> "Evaluation":
         """Read an evaluation.
 
         Raises:
             UserError: The file is missing or is not an evaluation.
         """
-        return cls.read(path, "an evaluation", "Run trimformer evaluate on that run.")
+        return read_record(cls, path, "an evaluation", "Run trimformer evaluate on that run.")

@@ -1,10 +1,10 @@
 """The content of `results.json`: several models side by side."""
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from trimformer.records.evaluation import Interval
-from trimformer.records.frozen import Frozen
+from trimformer.records.frozen import Frozen, read_record
 
 
 class DiceSummary(Frozen):
@@ -73,10 +73,10 @@ class Results(Frozen):
     provenance: dict[str, Any]
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: Path) -> "Results":
         """Read a comparison.
 
         Raises:
             UserError: The file is missing or is not a comparison.
         """
-        return cls.read(path, "a comparison", "Give a folder that a demo or a comparison made.")
+        return read_record(cls, path, "a comparison", "Give a folder that a demo or a comparison made.")
