@@ -44,6 +44,12 @@ def test_from_scratch_nothing_is_inherited(trained_run: RunFolder) -> None:
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), fresh.parameters(), strict=True))
 
 
+def test_a_unet_cannot_be_compressed(trained_run: RunFolder, tmp_path: Path) -> None:
+    trained_run.experiment().with_changes(model={"name": "unet"}).save(tmp_path / "experiment.toml")
+    with pytest.raises(UserError, match="has transformer blocks"):
+        compressed_experiment(RunFolder(tmp_path), 1, "full", "scratch")
+
+
 def test_more_blocks_than_the_run_has_are_refused(trained_run: RunFolder) -> None:
     with pytest.raises(UserError, match="at most the blocks its run has"):
         compressed_experiment(trained_run, 3, "full", "scratch")

@@ -30,6 +30,12 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_folder_that_cannot_be_made_is_a_users_mistake(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="must be writable"):
+        write_json(tmp_path / "file" / "a.json", {})
+
+
 def test_damaged_files_are_named(tmp_path: Path) -> None:
     write_arrays(tmp_path / "a.npz", {"x": np.zeros(1000)})
     whole = (tmp_path / "a.npz").read_bytes()

@@ -18,10 +18,12 @@ def compressed_experiment(run: RunFolder, num_blocks: int, decoder: Decoder, wei
     """
     experiment = run.experiment()
     available = experiment.model.num_blocks
-    if available is None or num_blocks > available:
+    if available is None:
+        raise UserError("A model to compress has transformer blocks", f"none in {run.path}", "Give a hybrid's run.")
+    if num_blocks > available:
         raise UserError(
             "A compressed model keeps at most the blocks its run has",
-            f"{num_blocks} of {available or 'none'} in {run.path}",
+            f"{num_blocks} of {available} in {run.path}",
             "Give fewer --blocks.",
         )
     return experiment.with_changes(

@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
@@ -20,18 +19,15 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     Raises:
         UserError: The disk is full or the folder cannot be written; nothing is left behind.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
     try:
-        write(temporary)
-        temporary.chmod(0o644)
-        temporary.replace(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as neighbour:
+            temporary = Path(neighbour) / path.name
+            write(temporary)
+            temporary.replace(path)
     except OSError as error:
-        raise UserError("The output must be writable", f"{path}: {error}", "Free space or choose --out.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+        next_step = "Free some space, or choose a folder that can be written."
+        raise UserError("The output must be writable", f"{path}: {error}", next_step) from error
 
 
 def write_text(path: Path, text: str) -> None:
