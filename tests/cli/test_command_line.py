@@ -59,7 +59,7 @@ batch_size = 16
         (["train", "good.toml", "--set", "model.depth=3"], ["unknown keys", "model.depth", "num_blocks"]),
         (["train", "good.toml", "--set", "data.dataset=ibsr19"], ["ibsr19", "brain"]),
         (["train", "good.toml", "--set", "data.image_size=50"], ["multiple of 8", "50"]),
-        (["train", "good.toml", "--set", "model.weights=nowhere"], ["nowhere"]),
+        (["train", "good.toml", "--set", "model.weights=imagenet21k"], ["imagenet21k", "run folder"]),
         (["train", "good.toml", "--set", "model.trunk=resnet50"], ["trunk", "cats"]),
         (["train", "good.toml", "--set", "model.name=cats", "--set", "model.trunk=vgg"], ["vgg", "resnet34"]),
         (["evaluate", "nowhere"], ["experiment.toml", "nowhere"]),

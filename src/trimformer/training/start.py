@@ -1,6 +1,9 @@
 """The model that a training begins with."""
 
+from pathlib import Path
+
 from trimformer.models import SegmentationModel, create_model, inherit_weights, load_model
+from trimformer.records.errors import UserError
 from trimformer.records.experiment import Experiment
 
 
@@ -26,6 +29,12 @@ def starting_model(experiment: Experiment, num_classes: int) -> tuple[Segmentati
     )
     if settings.weights == "none":
         return model, f"random, seed {experiment.seed}"
+    if not Path(settings.weights).is_dir():
+        raise UserError(
+            "model.weights is none or a run folder to inherit from (this version reads no pretrained weights)",
+            repr(settings.weights),
+            "Give the folder of a finished run, or none.",
+        )
     report = inherit_weights(model, load_model(settings.weights), range(settings.num_blocks or 0))
     new = ", ".join(report.initialised) or "none"
     return model, f"inherited from {settings.weights}: {len(report.copied)} tensors; left random: {new}"
