@@ -142,8 +142,8 @@ def test_the_story_typed_command_by_command(trimformer: Typed, run_copy: RunFold
     smaller = tmp_path / "smaller"
     made = json.loads(trimformer("compress", run, "--blocks", "1", "--out", smaller, "--json")[1])
     assert made == {"run": str(smaller), "num_blocks": 1}
-    code, printed, _ = trimformer("compare", run, smaller, "--out", tmp_path / "comparison")
-    assert code == 0
+    code, printed, complaint = trimformer("compare", run, smaller, "--out", tmp_path / "comparison")
+    assert code == 0, complaint
     assert "report.html" in printed
     assert (tmp_path / "comparison" / "report.html").stat().st_size > 10_000
     assert trimformer("report", tmp_path / "comparison")[0] == 0

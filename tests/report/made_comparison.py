@@ -174,7 +174,7 @@ def make_profile(image: np.ndarray, truth: np.ndarray) -> AttentionProfile:
         uniform=uniform,
         example={
             "image": image,
-            "foreground": (truth > 0).astype(np.uint8),
+            "foreground": truth > 0,
             "maps": np.stack([_attention(0.9 + 0.5 * block, 0.04 * block, random) for block in range(BLOCKS)]),
         },
     )

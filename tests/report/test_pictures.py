@@ -91,8 +91,8 @@ def test_the_scale_ends_at_a_power_of_two(times_uniform: float, limit: int) -> N
 
 
 def test_the_slice_dims_what_is_not_foreground_and_draws_token_borders() -> None:
-    image, foreground = np.ones((4, 4), dtype=np.float32), np.zeros((4, 4), dtype=np.uint8)
-    image[0], foreground[2:] = 0, 1
+    image, foreground = np.ones((4, 4), dtype=np.float32), np.zeros((4, 4), dtype=bool)
+    image[0], foreground[2:] = 0, True
     pixels = slice_with_grid(image, foreground, (2, 2))
     assert pixels.shape == (640, 640, 3)
     assert pixels[10, 10, 0] == 255

@@ -34,8 +34,10 @@ class RegionMeasures:
         self._weights = torch.stack(weights, dim=-1)  # batch, queries, keys, 4
         self._counts = self._weights.sum(dim=2)  # batch, queries, 4
 
-    def __call__(self, maps: Float[Tensor, "batch heads queries keys"]) -> Values:
+    def __call__(self, maps: Float[Tensor, "batch heads queries keys"], plogp: Tensor | None = None) -> Values:
         """Every measure of `records.profile.MEASURES`; NaN where a slice has no token in the region.
+
+        Where several regions are measured on the same maps, `plogp`, the maps times their logarithm, is made once.
 
         Sources: mean attention distance, Dosovitskiy et al. 2021 (appendix D.7); query-key information (normalised
         mutual information of queries and keys), Park et al. 2023 (equation 2); the rest as in the documentation.
@@ -45,7 +47,7 @@ class RegionMeasures:
         mass = others + diagonal
         uniform_distance = self._counts[:, None, :, 2] / self.region.num_tokens[:, None, None]
         mean = self.region.mean_over_queries
-        entropy = self._entropy(maps, mass)
+        entropy = self._entropy(torch.xlogy(maps, maps) if plogp is None else plogp, mass)
         columns = self._mean_row(maps, mass)
         return {
             "distance_px": mean(distance_px / mass),
@@ -64,11 +66,14 @@ class RegionMeasures:
         others, _, _, far = self._sums(maps)
         ratio = self._far_ratio(far, others)
         sinks = self._sinks(self._mean_row(maps, others + maps.diagonal(dim1=-2, dim2=-1))[:, 0])
+        without_sinks = self._far_ratio_without(sinks, field) if sinks.any() else ratio[:, 0]
         mean = self.region.mean_over_queries
         return {
             "far_field_ratio": mean(ratio)[:, 0],
             "far_query_share": mean((ratio >= FAR_QUERY).to(ratio.dtype))[:, 0],
-            "far_field_ratio_without_sinks": mean(self._far_ratio_without(sinks, field)),
+            "far_field_ratio_without_sinks": mean(
+                self._far_ratio_without(sinks, field) if sinks.any() else ratio[:, 0]
+            ),
         }
 
     def _sums(self, maps: Tensor) -> tuple[Tensor, ...]:
@@ -88,10 +93,10 @@ class RegionMeasures:
         attended = (field * far).sum(dim=-1) / (field * others).sum(dim=-1)
         return attended / (far.sum(dim=-1) / others.sum(dim=-1))
 
-    def _entropy(self, maps: Tensor, mass: Tensor) -> Tensor:
+    def _entropy(self, plogp: Tensor, mass: Tensor) -> Tensor:
         """Entropy of each row on the region's keys, renormalised, in nats: (batch, heads, queries)."""
-        keys = self.region.tokens.to(maps.dtype)[:, None, :, None]
-        return mass.log() - (torch.xlogy(maps, maps) @ keys)[..., 0] / mass
+        keys = self.region.tokens.to(plogp.dtype)[:, None, :, None]
+        return mass.log() - (plogp @ keys)[..., 0] / mass
 
     def _mean_row(self, maps: Tensor, mass: Tensor) -> Tensor:
         """The mean over the region's queries of their renormalised rows: (batch, heads, keys)."""

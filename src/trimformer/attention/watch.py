@@ -70,8 +70,9 @@ def watch(model: nn.Module, batch: Batch, regions: Regions) -> Watcher:
 
 def _measure(maps: Tensor, fields: dict[str, Tensor], regions: Regions) -> Values:
     values: Values = {}
+    plogp = torch.xlogy(maps, maps)
     for region, measure in regions.items():
-        values |= named(region, measure(maps))
+        values |= named(region, measure(maps, plogp))
         for name, field in fields.items():
             values |= named(f"{region}/{name}", measure.field(field))
     return values

@@ -31,7 +31,8 @@ def compare(
     if json:
         print_json(results.model_dump(mode="json"))
         return
-    shown = columns(results)
-    rows = [[column.cell(row).text for column in shown] for row in results.models]
-    print_table("Models", [column.title for column in shown], rows)
+    names, *figures = [
+        [column.title, *(column.cell(row).text for row in results.models)] for column in columns(results)
+    ]
+    print_table("Models", names, figures)  # a model a column: five fit on a narrow terminal
     say(f"{headline(results)}\nReport: {page.resolve()}")

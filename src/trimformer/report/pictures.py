@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import matplotlib
 import numpy as np
-from jaxtyping import Float, Integer, Shaped, UInt8
+from jaxtyping import Bool, Float, Integer, Shaped, UInt8
 from matplotlib.image import imsave
 
 LABEL_COLOURS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#d55e00", "#0072b2", "#b3b3b3")
@@ -97,11 +97,11 @@ def attention_pixels(attention: Float[np.ndarray, "queries keys"], grid_size: tu
 
 
 def slice_with_grid(
-    image: Float[np.ndarray, "x y"], foreground: Integer[np.ndarray, "x y"], grid_size: tuple[int, int]
+    image: Float[np.ndarray, "x y"], foreground: Bool[np.ndarray, "x y"], grid_size: tuple[int, int]
 ) -> Pixels:
     """The slice beside the maps: token borders drawn in, everything outside the foreground dimmed."""
     pixels = scan_pixels(image)
-    pixels = np.where(to_page(foreground)[..., None] > 0, pixels, pixels // 3 + 12).astype(np.uint8)
+    pixels = np.where(to_page(foreground)[..., None], pixels, pixels // 3 + 12).astype(np.uint8)
     columns, rows = grid_size
     scale = max(1, round(640 / max(pixels.shape[:2])))
     pixels = np.kron(pixels, np.ones((scale, scale, 1), np.uint8))

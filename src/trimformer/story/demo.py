@@ -26,7 +26,7 @@ from trimformer.training import train
 PAPERS_DEPTH = 3
 """What the paper keeps; trained where the rule gives no smaller depth."""
 
-FAST: dict[str, Any] = {"data": {"num_patients": 10, "selection_patients": 1}, "training": {"epochs": 2}}
+FAST: dict[str, Any] = {"data": {"num_patients": 10, "selection_patients": 1}, "training": {"epochs": 1}}
 """The same path in two minutes: too few patients and steps for its figures to mean anything."""
 
 
