@@ -71,9 +71,7 @@ class RegionMeasures:
         return {
             "far_field_ratio": mean(ratio)[:, 0],
             "far_query_share": mean((ratio >= FAR_QUERY).to(ratio.dtype))[:, 0],
-            "far_field_ratio_without_sinks": mean(
-                self._far_ratio_without(sinks, field) if sinks.any() else ratio[:, 0]
-            ),
+            "far_field_ratio_without_sinks": mean(without_sinks),
         }
 
     def _sums(self, maps: Tensor) -> tuple[Tensor, ...]:
