@@ -27,7 +27,6 @@ def compare(
     *,
     baselines: Mapping[str, Evaluation] | None = None,
     depth: DepthChoice | None = None,
-    seconds: Mapping[str, float] | None = None,
     progress: Progress = silent,
 ) -> Results:
     """Compare trained runs, the first being the reference of every change.
@@ -37,7 +36,6 @@ def compare(
         folder: Where results.json will stand; runs are named relative to it.
         baselines: Scores of predictors that are no network, by name.
         depth: The choice that the comparison belongs to.
-        seconds: What was spent on what.
         progress: Told while runs are evaluated.
 
     Raises:
@@ -67,7 +65,7 @@ def compare(
         models=tuple(rows),
         depth=depth.model_dump(mode="json") if depth else None,
         margin=MARGIN,
-        seconds=dict(seconds or {}),
+        seconds={},
         provenance=manifest,
     )
 
