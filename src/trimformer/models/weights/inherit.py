@@ -1,23 +1,15 @@
 """Weights that a model takes over from a deeper one of its kind."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from trimformer.models.segmentation_model import SegmentationModel
+from trimformer.models.weights.report import WeightsReport
 from trimformer.records.errors import UserError
 
 MUST_AGREE = ("name", "size", "patch_size", "image_size", "num_classes", "trunk")
 """Settings in which two models may not differ if one is to inherit from the other."""
 
 BLOCKS = "transformer.blocks."
-
-
-@dataclass(frozen=True)
-class WeightsReport:
-    """Which weights and running statistics were copied, and which stayed as they were initialised, by name."""
-
-    copied: tuple[str, ...]
-    initialised: tuple[str, ...]
 
 
 def inherit_weights(
@@ -46,7 +38,7 @@ def inherit_weights(
         if same_decoder or not name.startswith(("decoder.", "head."))
     }
     incompatible = target.load_state_dict(copied, strict=False)
-    return WeightsReport(tuple(copied), tuple(incompatible.missing_keys))
+    return WeightsReport("a model", copied=tuple(copied), initialised=tuple(incompatible.missing_keys))
 
 
 def _name_in_source(name: str, block_indices: Sequence[int]) -> str:

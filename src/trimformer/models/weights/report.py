@@ -1,0 +1,57 @@
+"""What became of every weight when a model was begun: copied, resampled, left random, or not used."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """One file that weights came from, known by its content."""
+
+    origin: str
+    """The path, or the hub's name for it."""
+    sha256: str
+
+
+@dataclass(frozen=True)
+class WeightsReport:
+    """Where a model's weights come from; every name is listed, none is passed over."""
+
+    source: str
+    """As the user named it; `none` for random weights."""
+    files: tuple[WeightsFile, ...] = ()
+    copied: tuple[str, ...] = ()
+    """The model's tensors that were taken as they are, running statistics included."""
+    resampled: tuple[str, ...] = ()
+    """Those that were brought to another grid, patch size or number of input channels."""
+    initialised: tuple[str, ...] = ()
+    """Those left as they were initialised: random."""
+    unused: tuple[str, ...] = ()
+    """Keys of the files that the model has no use for."""
+
+    def parts(self) -> dict[str, str]:
+        """In one word for each part of the model: `loaded`, `random`, or `partly random`."""
+        return {part: self._state(names) for part, names in self._names_by_part().items()}
+
+    def document(self) -> dict[str, Any]:
+        """The report as JSON holds it."""
+        return {
+            "source": self.source,
+            "files": [{"origin": file.origin, "sha256": file.sha256} for file in self.files],
+            "parts": self.parts(),
+            "resampled": list(self.resampled),
+            "left_random": list(self.initialised),
+            "unused": list(self.unused),
+        }
+
+    def _names_by_part(self) -> dict[str, list[str]]:
+        parts: dict[str, list[str]] = {}
+        for name in (*self.copied, *self.resampled, *self.initialised):
+            parts.setdefault(name.split(".")[0], []).append(name)
+        return parts
+
+    def _state(self, names: list[str]) -> str:
+        random = set(self.initialised).intersection(names)
+        if not random:
+            return "loaded"
+        return "random" if len(random) == len(names) else "partly random"
