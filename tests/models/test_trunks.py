@@ -1,18 +1,19 @@
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pytest
+import timm
 import torch
+import torch.nn.functional as F
 
 from trimformer.models.sizes import SIZES
-from trimformer.models.trunks import Bottleneck, ResNetV2Trunk, standardised_conv, trunk_features
+from trimformer.models.trunks import TimmTrunk
+from trimformer.records.errors import UserError
 
-Array = npt.NDArray[np.float64]
+STRIDES = (2, 4, 8, 16)
 
 
-def count(module: torch.nn.Module) -> int:
-    return sum(parameter.numel() for parameter in module.parameters())
+def trunk_of(name: str, strides: tuple[int, ...] = STRIDES, size: str = "base", image_size: int = 64) -> TimmTrunk:
+    return TimmTrunk(name, strides, SIZES[size], image_size, in_channels=3)
 
 
 @pytest.mark.parametrize(
@@ -23,100 +24,121 @@ def count(module: torch.nn.Module) -> int:
         ("densenet121", 4_267_392, [64, 256, 512, 1024]),
     ],
 )
-def test_timm_trunks_at_base_size(name: str, parameters: int, channels: list[int]) -> None:
+def test_the_papers_trunks_at_base_size(name: str, parameters: int, channels: list[int]) -> None:
     with torch.device("meta"):
-        trunk = trunk_features(name, (0, 1, 2, 3), SIZES["base"])
+        trunk: Any = trunk_of(name)
         features = trunk(torch.empty(1, 3, 64, 64))
-    assert count(trunk) == parameters
+    assert sum(parameter.numel() for parameter in trunk.parameters()) == parameters
     assert [tuple(level.shape[1:]) for level in features] == [
         (width, 32 // 2**level, 32 // 2**level) for level, width in enumerate(channels)
     ]
 
 
 @pytest.mark.parametrize(
-    ("name", "channels"),
-    [("resnet50", [64, 64, 128, 256]), ("resnet34", [64, 16, 32, 64]), ("densenet121", [16, 64, 128, 256])],
+    ("name", "widths"),
+    [
+        ("resnet50", (64, 64, 128, 256)),
+        ("resnet34", (64, 16, 32, 64)),
+        ("densenet121", (16, 64, 128, 256)),
+        ("densenet161", (24, 96, 192, 528)),
+        ("mobilenetv3_small_100", (16, 16, 24, 48)),
+    ],
 )
-def test_timm_trunks_are_narrower_at_tiny_size(name: str, channels: list[int]) -> None:
+def test_resnets_and_densenets_alone_are_narrower_at_tiny_size(name: str, widths: tuple[int, ...]) -> None:
     with torch.device("meta"):
-        trunk = trunk_features(name, (0, 1, 2, 3), SIZES["tiny"])
-    assert trunk.feature_info.channels() == channels
+        assert trunk_of(name, size="tiny").widths == widths
+
+
+@pytest.mark.parametrize(
+    ("name", "strides_found"),
+    [
+        ("efficientnet_b0", (2, 4, 8, 16)),
+        ("regnety_002", (2, 4, 8, 16)),
+        ("mobilenetv3_small_100", (2, 4, 8, 16)),
+        ("vgg11", (2, 4, 8, 16)),
+        ("hrnet_w18_small", (2, 4, 8, 16)),
+        ("inception_v3", (2, 4, 8, 16)),
+        ("convnext_atto", (4, 8, 16)),
+        ("pvt_v2_b0", (4, 8, 16)),
+        ("swin_tiny_patch4_window7_224", (4, 8, 16)),
+        ("mambaout_femto", (4, 8, 16)),
+        ("levit_128s", (16,)),
+        ("vit_tiny_patch16_224", (16,)),
+    ],
+)
+def test_every_family_of_timm_gives_maps_on_the_grids_of_the_strides(name: str, strides_found: tuple[int, ...]) -> None:
+    with torch.device("meta"):
+        trunk = trunk_of(name)
+        features = trunk(torch.empty(2, 3, 64, 64))
+    found = {stride: tuple(level.shape) for stride, level in zip(STRIDES, features, strict=True) if level is not None}
+    assert tuple(found) == strides_found
+    assert found == {
+        stride: (2, width, 64 // stride, 64 // stride)
+        for stride, width in zip(STRIDES, trunk.widths, strict=True)
+        if width is not None
+    }
+
+
+def test_of_features_with_the_same_stride_the_deepest_is_taken() -> None:
+    torch.manual_seed(0)
+    trunk = trunk_of("vit_tiny_patch16_224", strides=(16,), image_size=32).eval()
+    torch.manual_seed(0)
+    vit = timm.create_model("vit_tiny_patch16_224", img_size=32, num_classes=0).eval()
+    images = torch.randn(1, 3, 32, 32)
+    vit.load_state_dict(
+        {name.removeprefix("model."): tensor for name, tensor in trunk.network.state_dict().items()}, strict=False
+    )
+    expected = vit.forward_intermediates(images, indices=[11], intermediates_only=True)[0]
+    (found,) = trunk(images)
+    assert found is not None
+    torch.testing.assert_close(found, expected)
+
+
+def test_maps_with_channels_last_are_turned() -> None:
+    trunk = trunk_of("mambaout_femto", strides=(16,), image_size=32).eval()
+    images = torch.randn(1, 3, 32, 32)
+    (raw,) = trunk.network(images)
+    (found,) = trunk(images)
+    assert found is not None
+    assert torch.equal(found[0, 5], raw[0, :, :, 5])
+
+
+def test_maps_of_another_grid_are_brought_to_that_of_the_stride() -> None:
+    trunk = trunk_of("inception_v3", strides=(8,)).eval()
+    images = torch.randn(1, 3, 64, 64)
+    (raw,) = trunk.network(images)
+    (found,) = trunk(images)
+    assert raw.shape[2:] == (5, 5)
+    torch.testing.assert_close(found, F.interpolate(raw, size=(8, 8), mode="bilinear"))
 
 
 def test_a_trunk_ends_at_its_deepest_level() -> None:
     with torch.device("meta"):
-        short, long = (trunk_features("resnet50", levels, SIZES["base"]) for levels in ((2,), (0, 1, 2, 3)))
-    assert not any(name.startswith("layer3") for name in short.state_dict())
-    assert any(name.startswith("layer3") for name in long.state_dict())
+        short, long = (trunk_of("resnet50", strides) for strides in ((8,), (2, 4, 8, 16)))
+    assert not any(name.startswith("network.layer3") for name in short.state_dict())
+    assert any(name.startswith("network.layer3") for name in long.state_dict())
 
 
-def test_weight_standardisation_by_hand() -> None:
-    conv = standardised_conv(3, 2, 3).double()
-    weight = conv.weight.detach().numpy()
-    mean = weight.mean(axis=(1, 2, 3), keepdims=True)
-    variance = ((weight - mean) ** 2).sum(axis=(1, 2, 3), keepdims=True) / 27
-    standardised = (weight - mean) / np.sqrt(variance + 1e-5)
-    patch = np.random.default_rng(0).normal(size=(3, 3, 3))
-    expected = (standardised * patch).sum(axis=(1, 2, 3))
-    found = conv(torch.tensor(patch)[None])[0, :, 1, 1].detach().numpy()
-    np.testing.assert_allclose(found, expected, rtol=1e-10)
+def test_building_a_trunk_leaves_it_in_training_and_its_statistics_as_they_are() -> None:
+    trunk = trunk_of("resnet34", size="tiny")
+    assert trunk.network.bn1.training
+    assert not trunk.network.bn1.running_mean.any()
 
 
-def test_the_trunk_of_transunet_at_base_size() -> None:
-    with torch.device("meta"):
-        trunk = ResNetV2Trunk((3, 4, 9), SIZES["base"])
-        features, skips = trunk(torch.empty(2, 3, 224, 224))
-    assert count(trunk) == 11_894_848
-    assert features.shape == (2, 1024, 14, 14)
-    assert [tuple(skip.shape) for skip in skips] == [(2, 512, 28, 28), (2, 256, 56, 56), (2, 64, 112, 112)]
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("resnet51", r"network that timm knows; found 'resnet51'\. Similar names: resnet5"),
+        ("no such thing", r"timm\.list_models\(\) names them"),
+        ("resnet50.no_such_tag", "Invalid pretrained tag"),
+        ("pit_b_224", "features of stride 16, where the tokens are; found strides 7, 14, 28 in pit_b_224"),
+    ],
+)
+def test_what_cannot_be_a_trunk_is_told(name: str, told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        trunk_of(name)
 
 
-def test_two_stages_for_patches_of_8() -> None:
-    with torch.device("meta"):
-        features, skips = ResNetV2Trunk((3, 4), SIZES["base"])(torch.empty(2, 3, 112, 112))
-    assert features.shape == (2, 512, 14, 14)
-    assert [tuple(skip.shape) for skip in skips] == [(2, 256, 28, 28), (2, 64, 56, 56)]
-
-
-def test_stage_1_runs_on_55_rows_and_only_its_skip_is_padded_to_56() -> None:
-    trunk = ResNetV2Trunk((1, 1), SIZES["tiny"]).eval()
-    seen: list[torch.Tensor] = []
-    trunk.stages[1].register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0]))
-    _, skips = trunk(torch.randn(1, 3, 224, 224))
-    assert seen[0].shape == (1, 64, 55, 55)
-    assert torch.equal(skips[0][..., :55, :55], seen[0])
-    assert skips[0].shape == (1, 64, 56, 56)
-    assert not skips[0][..., 55, :].any()
-    assert not skips[0][..., :, 55].any()
-
-
-def test_a_group_has_as_many_channels_at_every_size() -> None:
-    per_group = {name: {module.num_channels / module.num_groups for module in first_unit_norms(name)} for name in SIZES}
-    assert per_group == {"base": {2.0, 8.0}, "small": {2.0, 8.0}, "tiny": {2.0, 8.0}}
-
-
-def first_unit_norms(size: str) -> list[torch.nn.GroupNorm]:
-    with torch.device("meta"):
-        trunk: Any = ResNetV2Trunk((1,), SIZES[size])
-    unit = trunk.stages[0][0]
-    return [unit.norm1, unit.norm2, unit.norm3]
-
-
-def group_norm(x: Array, num_groups: int, eps: float) -> Array:
-    grouped = x.reshape(num_groups, -1)
-    centred = grouped - grouped.mean(1, keepdims=True)
-    normalised: Array = centred / np.sqrt((centred**2).mean(1, keepdims=True) + eps)
-    return normalised.reshape(x.shape)
-
-
-def test_a_bottleneck_projects_what_comes_in_with_one_group_a_channel() -> None:
-    unit: Any = Bottleneck(4, 8, stride=2, num_groups=2).double().eval()
-    torch.nn.init.zeros_(unit.norm3.weight)  # leaves the projected residual alone
-    image = np.random.default_rng(0).normal(size=(4, 6, 6))
-    weight = unit.project[0].weight.detach().numpy()[:, :, 0, 0]
-    centred = weight - weight.mean(1, keepdims=True)
-    standardised = centred / np.sqrt((centred**2).mean(1, keepdims=True) + 1e-5)
-    projected = np.einsum("oi,irc->orc", standardised, image[:, ::2, ::2])
-    expected = np.maximum(group_norm(projected, num_groups=8, eps=1e-5), 0)
-    found = unit(torch.tensor(image)[None])[0].detach().numpy()
-    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+def test_an_image_that_the_trunk_cannot_take_is_told_with_its_size() -> None:
+    with pytest.raises(UserError, match="for images of 72 x 72; found nest_base"):
+        trunk_of("nest_base", strides=(8,), image_size=72)

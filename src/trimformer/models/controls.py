@@ -24,7 +24,7 @@ class PlainUNet(SegmentationModel):
     """
 
     def __init__(self, *, num_classes: int, size: str = "base", image_size: int = 224, in_channels: int = 1) -> None:
-        super().__init__(image_size, in_channels, stride=16)
+        super().__init__(image_size, in_channels, stride=16, repeats_grey=False)
         self.network = UNet(
             spatial_dims=2,
             in_channels=in_channels,
@@ -36,4 +36,4 @@ class PlainUNet(SegmentationModel):
 
     def forward(self, images: Images) -> Logits:
         """Logits (batch, classes, rows, columns) of images (batch, in_channels, rows, columns)."""
-        return self.network(self.prepare(images, channels=self.in_channels))
+        return self.network(self.prepare(images))

@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from trimformer.models.layers import Features, conv_norm_relu, double_conv, logits_head
+from trimformer.models.resnetv2 import ResNetV2Trunk
 from trimformer.models.segmentation_model import Images, Logits, SegmentationModel
 from trimformer.models.sizes import SIZES, Size
-from trimformer.models.trunks import ResNetV2Trunk
 from trimformer.models.vit import TokenMap, VisionTransformer
 
 TRUNK_UNITS = {16: (3, 4, 9), 8: (3, 4)}
@@ -28,7 +28,7 @@ class TransUNet(SegmentationModel):
         size: `base`, `small` or `tiny`.
         image_size: Rows = columns of the slices, in pixels; a multiple of the patch size.
         patch_size: 16, or 8 with one level less.
-        in_channels: Channels of the slices: 1 or 3.
+        in_channels: Channels of the slices: 1 or 3 alike, or another number.
 
     Raises:
         UserError: The patch size does not divide the image size.
@@ -45,9 +45,9 @@ class TransUNet(SegmentationModel):
         patch_size: int = 16,
         in_channels: int = 1,
     ) -> None:
-        super().__init__(image_size, in_channels, stride=patch_size)
+        super().__init__(image_size, in_channels, stride=patch_size, repeats_grey=True)
         widths = SIZES[size]
-        self.trunk = ResNetV2Trunk(TRUNK_UNITS[patch_size], widths)
+        self.trunk = ResNetV2Trunk(TRUNK_UNITS[patch_size], widths, self.network_channels)
         self.transformer = VisionTransformer(
             in_channels=self.trunk.out_channels,
             patch_size=patch_size,
@@ -62,8 +62,8 @@ class TransUNet(SegmentationModel):
         self.head = logits_head(widths.channels(16), num_classes)
 
     def forward(self, images: Images) -> Logits:
-        """Logits (batch, classes, rows, columns) of images (batch, 1 or 3, rows, columns)."""
-        features, skips = self.trunk(self.prepare(images, channels=3))
+        """Logits (batch, classes, rows, columns) of images (batch, channels, rows, columns)."""
+        features, skips = self.trunk(self.prepare(images))
         (tokens,) = self.transformer(features)
         return self.head(self.decoder(tokens, skips))
 

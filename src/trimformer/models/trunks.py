@@ -1,113 +1,156 @@
-"""The CNN trunks: timm's for CATS, and the ResNetV2 of the original ViT hybrid for TransUNet."""
+"""The CNN trunks of CATS: any feature extractor of timm."""
 
-from functools import partial
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
 from typing import Any
 
 import timm
+import torch
 import torch.nn.functional as F
-from timm.layers import StdConv2d
+from timm.layers import Format
+from timm.models import is_model_in_modules
 from torch import nn
 
 from trimformer.models.layers import Features
 from trimformer.models.sizes import Size
+from trimformer.records.errors import UserError
 
-standardised_conv = partial(StdConv2d, bias=False, eps=1e-5)
-"""A convolution whose weights have mean 0 and (biased) variance 1 in every filter (Qiao et al. 2019)."""
-
-
-def trunk_features(name: str, levels: tuple[int, ...], size: Size) -> Any:
-    """A timm network without pretrained weights that returns the features of `levels` alone.
-
-    Level 0 has stride 2, level 1 stride 4, and so on; stages deeper than the deepest level are not built.
-    Narrower sizes divide the stages of a ResNet (its stem keeps 64 channels, timm has no argument for it)
-    and the growth rate of a DenseNet (which divides all of it).
-    """
-    narrower: dict[str, Any] = (
-        {"growth_rate": size.channels(32)}
-        if name.startswith("densenet")
-        else {"channels": tuple(size.channels(width) for width in (64, 128, 256, 512))}
-    )
-    return timm.create_model(name, pretrained=False, features_only=True, out_indices=levels, **narrower)
+RESNET_WIDTHS = (64, 128, 256, 512)
+WIDER_GROWTH = ("densenet161", "densenet264d")
+"""The DenseNets that grow by 48 channels a layer; the others grow by 32."""
 
 
-class Bottleneck(nn.Module):
-    """Residual unit of 1x1, 3x3 and 1x1 standardised convolutions; a stride sits on the 3x3.
+def timm_features(name: str, size: Size, image_size: int, in_channels: int, **timm_arguments: Any) -> Any:
+    """The feature extractor that timm makes of one of its networks, without pretrained weights unless told.
+
+    Sizes other than base divide the stages of a ResNet (its stem keeps 64 channels, timm has no argument for it) and
+    the growth rate of a DenseNet (which divides all of it); every other family has its own width at all sizes.
+    A network made for one image size, such as a Swin, is made for this one.
 
     Args:
-        in_channels: Channels that come in.
-        out_channels: Channels that go out; the middle has a quarter.
-        stride: 2 halves rows and columns.
-        num_groups: Groups of the group normalisations.
-    """
-
-    def __init__(self, in_channels: int, out_channels: int, stride: int, num_groups: int) -> None:
-        super().__init__()
-        middle = out_channels // 4
-        self.conv1 = standardised_conv(in_channels, middle, 1)
-        self.norm1 = nn.GroupNorm(num_groups, middle, eps=1e-6)
-        self.conv2 = standardised_conv(middle, middle, 3, stride=stride)
-        self.norm2 = nn.GroupNorm(num_groups, middle, eps=1e-6)
-        self.conv3 = standardised_conv(middle, out_channels, 1)
-        self.norm3 = nn.GroupNorm(num_groups, out_channels, eps=1e-6)
-        self.project: nn.Module = nn.Identity()
-        if in_channels != out_channels:
-            # One group a channel, with torch's own eps: so it is in the original.
-            norm = nn.GroupNorm(out_channels, out_channels)
-            self.project = nn.Sequential(standardised_conv(in_channels, out_channels, 1, stride=stride), norm)
-
-    def forward(self, features: Features) -> Features:
-        """Three convolutions, added to what came in (projected where the width changes)."""
-        inner = F.relu(self.norm1(self.conv1(features)))
-        inner = F.relu(self.norm2(self.conv2(inner)))
-        return F.relu(self.project(features) + self.norm3(self.conv3(inner)))
-
-
-class ResNetV2Trunk(nn.Module):
-    """TransUNet's trunk: a root at stride 2, then stages of bottleneck units at strides 4, 8 and 16.
-
-    Narrower sizes divide the widths and the groups alike, so that a group has as many channels as at base.
-
-    Args:
-        units: Bottleneck units of each stage.
+        name: A name of `timm.list_models()`, with or without a tag.
         size: Width of the model.
+        image_size: Rows = columns of the images, in pixels.
+        in_channels: Channels of the images.
+        timm_arguments: More arguments of `timm.create_model`, such as `out_indices` and `pretrained`.
+    """
+    arguments = _narrowed(name, size) | fixed_size(name, image_size) | {"in_chans": in_channels} | timm_arguments
+    return timm.create_model(name, features_only=True, **arguments)
+
+
+def _narrowed(name: str, size: Size) -> dict[str, Any]:
+    if size.divisor == 1:
+        return {}
+    if is_model_in_modules(name, ["resnet"]):
+        return {"channels": tuple(size.channels(width) for width in RESNET_WIDTHS)}
+    if is_model_in_modules(name, ["densenet"]):
+        return {"growth_rate": size.channels(48 if name.startswith(WIDER_GROWTH) else 32)}
+    return {}
+
+
+def fixed_size(name: str, image_size: int) -> dict[str, Any]:
+    """The argument that makes a network of one fixed image size, such as a Swin, for this one; others need none."""
+    described = timm.get_pretrained_cfg(name)
+    return {"img_size": image_size} if described is not None and described.fixed_input_size else {}
+
+
+class TimmTrunk(nn.Module):
+    """The features of a timm network at the wanted strides, one map a level; stages below the deepest are not built.
+
+    Where several features have the same stride, the deepest is taken. Features that do not lie on their stride's grid
+    (convolutions without padding, as in an Inception) are brought to it bilinearly.
+
+    Args:
+        name: A name of `timm.list_models()`, with or without a tag.
+        strides: Pixels for one position, level by level, rising.
+        size: Width of the model.
+        image_size: Rows = columns of the images, in pixels.
+        in_channels: Channels of the images.
 
     Attributes:
-        skip_widths: Channels of the skips, deepest first.
-        out_channels: Channels of the deepest features.
+        network: timm's feature extractor.
+        out_indices: Which of the network's features are taken.
+        widths: Channels of each level; None where the network has no feature of that stride.
+
+    Raises:
+        UserError: timm has no such network or cannot make it so, or it has no feature of the last stride.
     """
 
-    def __init__(self, units: tuple[int, ...], size: Size) -> None:
+    def __init__(self, name: str, strides: Sequence[int], size: Size, image_size: int, in_channels: int) -> None:
         super().__init__()
-        num_groups = size.channels(32)
-        root_width = size.channels(64)
-        widths = [size.channels(256 * 2**stage) for stage in range(len(units))]
-        self.root = nn.Sequential(
-            standardised_conv(3, root_width, 7, stride=2), nn.GroupNorm(num_groups, root_width, eps=1e-6), nn.ReLU()
+        self.strides = tuple(strides)
+        with _as_users_choice(name, image_size):
+            indices = _deepest_features(name, size, image_size, in_channels)
+        _check_deepest(name, strides[-1], indices)
+        self.out_indices = tuple(indices[stride] for stride in strides if stride in indices)
+        with _as_users_choice(name, image_size):
+            self.network = timm_features(name, size, image_size, in_channels, out_indices=self.out_indices)
+            widths = iter(_measured_widths(self, image_size, in_channels))
+        self.widths = tuple(next(widths) if stride in indices else None for stride in strides)
+
+    def forward(self, images: Features) -> list[Features | None]:
+        """One feature map a level, shallowest first; None where the network has no feature of that stride."""
+        features = dict(zip(self.network.feature_info.reduction(), self._channels_first(images), strict=True))
+        return [
+            _on_grid(features[stride], images.shape[2] // stride, images.shape[3] // stride)
+            if stride in features
+            else None
+            for stride in self.strides
+        ]
+
+    def _channels_first(self, images: Features) -> list[Features]:
+        features = self.network(images)
+        if getattr(self.network, "output_fmt", None) == Format.NHWC:
+            return [feature.permute(0, 3, 1, 2) for feature in features]
+        return features
+
+
+def _on_grid(features: Features, rows: int, columns: int) -> Features:
+    if features.shape[2:] == (rows, columns):
+        return features
+    return F.interpolate(features, size=(rows, columns), mode="bilinear")
+
+
+@contextmanager
+def _as_users_choice(name: str, image_size: int) -> Iterator[None]:
+    """Whatever timm raises while it makes or runs a network that the user named is told as the user's mistake."""
+    if not timm.is_model(name):
+        raise UserError("The trunk must be a network that timm knows", repr(name), _similar(name))
+    try:
+        yield
+    except Exception as error:
+        raise UserError(
+            f"The trunk must be a feature extractor of timm for images of {image_size} x {image_size}",
+            f"{name}: {error or type(error).__name__}",
+            "Choose another trunk or image_size.",
+        ) from error
+
+
+def _similar(name: str) -> str:
+    close = get_close_matches(name, timm.list_models())
+    return f"Similar names: {', '.join(close)}." if close else "timm.list_models() names them, resnet50 for one."
+
+
+def _deepest_features(name: str, size: Size, image_size: int, in_channels: int) -> dict[int, int]:
+    """The index of the deepest feature of each stride, known from a network that is described but not filled."""
+    with torch.device("meta"):
+        network = timm_features(name, size, image_size, in_channels)
+    return {feature["reduction"]: index for index, feature in enumerate(network.feature_info.info)}
+
+
+def _check_deepest(name: str, stride: int, indices: dict[int, int]) -> None:
+    if stride not in indices:
+        raise UserError(
+            f"A trunk must have features of stride {stride}, where the tokens are",
+            f"strides {', '.join(map(str, indices))} in {name}",
+            "Choose another trunk or patch_size.",
         )
-        # Without padding: 112 rows become 55, not 56.
-        self.pool = nn.MaxPool2d(kernel_size=3, stride=2)
-        self.stages = nn.ModuleList(
-            _stage(before, after, count, stride=1 if stage == 0 else 2, num_groups=num_groups)
-            for stage, (before, after, count) in enumerate(zip([root_width, *widths], widths, units, strict=False))
-        )
-        self.skip_widths = [*reversed(widths[:-1]), root_width]
-        self.out_channels = widths[-1]
-
-    def forward(self, images: Features) -> tuple[Features, list[Features]]:
-        """The deepest features, and the skips at strides 8, 4 and 2 (or 4 and 2), deepest first."""
-        root = self.root(images)
-        first, *deeper = self.stages
-        features = first(self.pool(root))
-        # Stage 1 runs on the odd grid that the pooling left; its skip alone is brought to half the root's grid.
-        missing_rows, missing_columns = (root.shape[i] // 2 - features.shape[i] for i in (2, 3))
-        skips = [root, F.pad(features, (0, missing_columns, 0, missing_rows))]
-        for stage in deeper:
-            features = stage(features)
-            skips.append(features)
-        return features, skips[-2::-1]
 
 
-def _stage(in_channels: int, out_channels: int, num_units: int, *, stride: int, num_groups: int) -> nn.Sequential:
-    first = Bottleneck(in_channels, out_channels, stride, num_groups)
-    others = [Bottleneck(out_channels, out_channels, 1, num_groups) for _ in range(num_units - 1)]
-    return nn.Sequential(first, *others)
+@torch.no_grad()
+def _measured_widths(trunk: TimmTrunk, image_size: int, in_channels: int) -> list[int]:
+    """The channels of every level that the network has, seen in one pass; the network is left as it was."""
+    features = trunk.eval()(torch.zeros(1, in_channels, image_size, image_size))
+    trunk.train()
+    return [feature.shape[1] for feature in features if feature is not None]

@@ -26,7 +26,7 @@ class UNETR(SegmentationModel):
         size: `base`, `small` or `tiny`.
         image_size: Rows = columns of the slices, in pixels; a multiple of the patch size.
         patch_size: 16, or 8 with one level less.
-        in_channels: Channels of the slices: 1 or 3.
+        in_channels: Channels of the slices: 1 or 3 alike, or another number.
 
     Raises:
         UserError: The patch size does not divide the image size.
@@ -43,10 +43,10 @@ class UNETR(SegmentationModel):
         patch_size: int = 16,
         in_channels: int = 1,
     ) -> None:
-        super().__init__(image_size, in_channels, stride=patch_size)
+        super().__init__(image_size, in_channels, stride=patch_size, repeats_grey=True)
         widths = SIZES[size]
         self.transformer = VisionTransformer(
-            in_channels=3,
+            in_channels=self.network_channels,
             patch_size=patch_size,
             grid_size=(image_size // patch_size, image_size // patch_size),
             width=widths.token_width,
@@ -54,26 +54,27 @@ class UNETR(SegmentationModel):
             num_blocks=num_blocks,
             num_taps=len(FULL_WIDTHS[patch_size]) if decoder == "full" else 1,
         )
-        self.decoder = FullDecoder(widths, patch_size) if decoder == "full" else CompressedDecoder(widths, patch_size)
+        build_decoder = FullDecoder if decoder == "full" else CompressedDecoder
+        self.decoder = build_decoder(widths, patch_size, self.network_channels)
         self.head = logits_head(widths.channels(64), num_classes)
 
     def forward(self, images: Images) -> Logits:
-        """Logits (batch, classes, rows, columns) of images (batch, 1 or 3, rows, columns)."""
-        images = self.prepare(images, channels=3)
+        """Logits (batch, classes, rows, columns) of images (batch, channels, rows, columns)."""
+        images = self.prepare(images)
         return self.head(self.decoder(images, self.transformer(images)))
 
 
 class FullDecoder(nn.Module):
     """Every token map is upsampled to the level that it joins; the image itself joins last."""
 
-    def __init__(self, size: Size, patch_size: int) -> None:
+    def __init__(self, size: Size, patch_size: int, image_channels: int) -> None:
         super().__init__()
         widths = [size.channels(width) for width in FULL_WIDTHS[patch_size]]
         # The shallowest token map joins nearest to the image, so it has the longest way up.
         self.skips = nn.ModuleList(
             up_path(size.token_width, *widths[:steps]) for steps in range(len(widths) - 1, 0, -1)
         )
-        self.image = double_conv(3, widths[-1])
+        self.image = double_conv(image_channels, widths[-1])
         self.path = ExpansivePath(size.token_width, widths)
 
     def forward(self, images: Images, maps: Sequence[TokenMap]) -> Features:
@@ -86,13 +87,13 @@ class FullDecoder(nn.Module):
 class CompressedDecoder(nn.Module):
     """The last token map is upsampled alone to half the grid; then the image joins."""
 
-    def __init__(self, size: Size, patch_size: int) -> None:
+    def __init__(self, size: Size, patch_size: int, image_channels: int) -> None:
         super().__init__()
         widths = [size.channels(width) for width in COMPRESSED_WIDTHS[patch_size]]
         image_width = size.channels(64)
         self.up = up_path(size.token_width, *widths)
         self.convs = double_conv(widths[-1], widths[-1])
-        self.image = double_conv(3, image_width)
+        self.image = double_conv(image_channels, image_width)
         self.path = ExpansivePath(widths[-1], [image_width])
 
     def forward(self, images: Images, maps: Sequence[TokenMap]) -> Features:
