@@ -5,7 +5,7 @@ from trimformer.models.parameters import ParameterCount, count_parameters
 from trimformer.models.segmentation_model import SegmentationModel
 from trimformer.models.storage import load_model, save_model
 from trimformer.models.vit import VisionTransformer
-from trimformer.models.weights import WeightsReport, inherit_weights
+from trimformer.models.weights import WeightsReport, inherit_weights, load_weights
 
 __all__ = [
     "CATALOGUE",
@@ -17,5 +17,6 @@ __all__ = [
     "create_model",
     "inherit_weights",
     "load_model",
+    "load_weights",
     "save_model",
 ]

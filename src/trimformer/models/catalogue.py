@@ -10,6 +10,7 @@ from trimformer.models.segmentation_model import SegmentationModel
 from trimformer.models.sizes import SIZES
 from trimformer.models.transunet import TransUNet
 from trimformer.models.unetr import UNETR
+from trimformer.models.weights import load_weights
 from trimformer.records.errors import UserError
 
 MAX_BLOCKS = 12
@@ -48,12 +49,13 @@ def create_model(  # noqa: PLR0913 - the words of an experiment's [model] sectio
     decoder: str | None = "full",
     size: str = "base",
     weights: str | None = None,
+    trunk_weights: str | None = None,
     image_size: int = 224,
     patch_size: int | None = 16,
     in_channels: int = 1,
     trunk: str | None = None,
 ) -> SegmentationModel:
-    """A new model with random weights, described by `model.settings`.
+    """A new model, with random weights or those named, described by `model.settings`.
 
     Args:
         name: `transunet`, `cats`, `unetr` or `unet`.
@@ -61,7 +63,9 @@ def create_model(  # noqa: PLR0913 - the words of an experiment's [model] sectio
         num_blocks: Transformer blocks, 0 to 12; the plain U-Net has none and passes over it.
         decoder: `full` or `compressed`; passed over by the plain U-Net.
         size: `base` (the paper's), `small` or `tiny`.
-        weights: None or `none`: random.
+        weights: None or `none`: random. `imagenet21k`, a timm or hub name, a `.npz`, `.pth` or `.safetensors` file, or
+            a run folder; fewer blocks take the first ones. `model.weights_report` says what became of every tensor.
+        trunk_weights: For `cats`: `none`, `imagenet`, a timm name or a file; by default as `load_weights` says.
         image_size: Rows = columns of the slices, in pixels.
         patch_size: 16 or 8 pixels; passed over by the plain U-Net.
         in_channels: Channels of the slices, 1 or 3; a hybrid repeats a grey slice and so takes either.
@@ -78,12 +82,6 @@ def create_model(  # noqa: PLR0913 - the words of an experiment's [model] sectio
     if name not in CATALOGUE:
         raise UserError("The model must be in the catalogue", repr(name), f"Choose one of {', '.join(CATALOGUE)}.")
     entry = CATALOGUE[name]
-    if weights not in (None, "none"):
-        raise UserError(
-            "A model is created with weights = none",
-            repr(weights),
-            "Train it, or compress a run to inherit its weights.",
-        )
     settings = {
         "num_classes": num_classes,
         "num_blocks": num_blocks,
@@ -99,6 +97,7 @@ def create_model(  # noqa: PLR0913 - the words of an experiment's [model] sectio
     model = entry.build(**{key: value for key, value in used.items() if key != "trunk" or entry.trunks})
     # The one place where a model learns what rebuilds it; a setting that the model has no use for is None.
     model.settings = {"name": name} | {key: used.get(key) for key in settings}
+    model.weights_report = load_weights(model, weights, trunk_weights)
     return model
 
 

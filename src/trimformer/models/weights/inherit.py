@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from trimformer.models.segmentation_model import SegmentationModel
+from trimformer.models.weights.fit import fit_weights
+from trimformer.models.weights.layouts import OWN
 from trimformer.models.weights.report import WeightsReport
+from trimformer.models.weights.translate import Entry, Translation
 from trimformer.records.errors import UserError
-
-MUST_AGREE = ("name", "size", "patch_size", "image_size", "num_classes", "trunk")
-"""Settings in which two models may not differ if one is to inherit from the other."""
 
 BLOCKS = "transformer.blocks."
 
@@ -17,58 +17,41 @@ def inherit_weights(
 ) -> WeightsReport:
     """Copy into `target` every weight of `source` that means the same there; `source` is left as it is.
 
-    Patch embedding, positions, norm and trunk always do, block i of the target gets block `block_indices[i]`,
-    and decoder and head are copied where both models have the same kind of decoder.
+    Block i of the target gets block `block_indices[i]`; decoder and head are copied where both models have the same
+    kind of decoder, everything else always.
 
     Args:
         target: A hybrid with as many blocks as there are indices; changed in place.
-        source: A hybrid that differs in `num_blocks` and `decoder` at most.
+        source: A hybrid that differs in `num_blocks`, `decoder` and `image_size` at most.
         block_indices: Blocks of the source to keep, counted from 0, in the order in which the target has them.
 
     Raises:
         UserError: The models are of different kinds, or the indices do not fit their blocks.
     """
-    _check_kinds(target, source)
     _check_indices(target.settings["num_blocks"], source.settings["num_blocks"], block_indices)
-    available = source.state_dict()
-    same_decoder = _decoder_shapes(target) == _decoder_shapes(source)
-    copied = {
-        name: available[_name_in_source(name, block_indices)]
-        for name in target.state_dict()
-        if same_decoder or not name.startswith(("decoder.", "head."))
+    kept = {
+        _name_in_target(name, block_indices): Entry((name,), tensor) for name, tensor in source.state_dict().items()
     }
-    incompatible = target.load_state_dict(copied, strict=False)
-    return WeightsReport("a model", copied=tuple(copied), initialised=tuple(incompatible.missing_keys))
+    kept.pop("", None)
+    fitted = fit_weights(target, Translation("the model to inherit from", OWN, kept, unused=()))
+    return WeightsReport("a model", (), fitted.copied, fitted.resampled, fitted.initialised, fitted.unused)
 
 
-def _name_in_source(name: str, block_indices: Sequence[int]) -> str:
+def _name_in_target(name: str, block_indices: Sequence[int]) -> str:
+    """The name in the target, empty for a block that is not kept."""
     if not name.startswith(BLOCKS):
         return name
     index, _, rest = name.removeprefix(BLOCKS).partition(".")
-    return f"{BLOCKS}{block_indices[int(index)]}.{rest}"
+    return f"{BLOCKS}{block_indices.index(int(index))}.{rest}" if int(index) in block_indices else ""
 
 
-def _decoder_shapes(model: SegmentationModel) -> dict[str, tuple[int, ...]]:
-    """Two decoders are of the same kind where all names and shapes are the same."""
-    return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items() if name.startswith("decoder.")}
-
-
-def _check_kinds(target: SegmentationModel, source: SegmentationModel) -> None:
-    if source.settings["num_blocks"] is None:
+def _check_indices(num_target: int | None, num_source: int | None, block_indices: Sequence[int]) -> None:
+    if num_source is None or num_target is None:
         raise UserError(
-            "Blocks are inherited from a hybrid", source.settings["name"], "Give a transunet, cats or unetr model."
+            "Blocks are inherited by a hybrid from a hybrid",
+            "a network without",
+            "Give a transunet, cats or unetr model.",
         )
-    for key in MUST_AGREE:
-        wanted, found = target.settings[key], source.settings[key]
-        if wanted != found:
-            raise UserError(
-                f"Weights are inherited between models of the same {key}",
-                f"{wanted!r} in the new model and {found!r} in the one it inherits from",
-                f"Create the new model with {key} = {found!r}.",
-            )
-
-
-def _check_indices(num_target: int, num_source: int, block_indices: Sequence[int]) -> None:
     outside = [index for index in block_indices if not 0 <= index < num_source]
     if outside:
         rule = f"Blocks to keep are counted from 0 to {num_source - 1}" if num_source else "There are no blocks to keep"

@@ -1,16 +1,63 @@
 """Give a new model the weights that its settings name."""
 
+import logging
+
 from trimformer.models.segmentation_model import SegmentationModel
-from trimformer.models.weights.report import WeightsReport
-from trimformer.records.errors import UserError
+from trimformer.models.weights.checks import is_counter, part_of
+from trimformer.models.weights.files import hash_file, read_weights
+from trimformer.models.weights.fit import Fitted, fit_weights
+from trimformer.models.weights.locate import WeightsSource, locate, locate_trunk
+from trimformer.models.weights.report import WeightsFile, WeightsReport
+from trimformer.models.weights.translate import translate
+from trimformer.models.weights.trunk import fit_trunk
+
+ENCODER = ("transformer", "trunk")
+
+logger = logging.getLogger("trimformer")
 
 
 def load_weights(model: SegmentationModel, weights: str | None, trunk_weights: str | None = None) -> WeightsReport:
-    """Fill a model with the named weights, in place, and say what became of every tensor."""
-    if weights not in (None, "none") or trunk_weights not in (None, "none"):
-        raise UserError(
-            "A model is created with weights = none",
-            repr(weights),
-            "Train it, or compress a run to inherit its weights.",
-        )
-    return WeightsReport("none", initialised=tuple(model.state_dict()))
+    """Fill a new model with the named weights, in place, and say what became of every tensor.
+
+    Whatever part of the encoder stays random although weights were asked for is told to the log as well.
+
+    Args:
+        model: A model with its `settings`, as it was initialised.
+        weights: `none`; `imagenet21k`; a timm or Hugging Face hub name; a `.npz`, `.pth` or `.safetensors` file; or a
+            run folder, whose best weights are taken.
+        trunk_weights: For the trunk of `cats`, a network with weights of its own: `none`, `imagenet` (what timm holds
+            for its name), a timm name or a file. None: `imagenet` where `weights` come from the hub, else `none`.
+
+    Raises:
+        UserError: The weights cannot be had, are damaged, or do not fit; the model is then not to be used.
+    """
+    main = locate(weights, model.settings)
+    trunk = locate_trunk(trunk_weights, model.settings, main)
+    fitted = []
+    if main:
+        fitted.append(fit_weights(model, translate(read_weights(main.path), main.origin)))
+    if trunk:
+        fitted.append(fit_trunk(model, read_weights(trunk.path), trunk.origin))
+    report = _report(model, str(weights or "none"), [source for source in (main, trunk) if source], fitted)
+    _tell(report)
+    return report
+
+
+def _report(model: SegmentationModel, source: str, sources: list[WeightsSource], fitted: list[Fitted]) -> WeightsReport:
+    copied = tuple(name for one in fitted for name in one.copied)
+    resampled = tuple(name for one in fitted for name in one.resampled)
+    loaded = {*copied, *resampled}
+    return WeightsReport(
+        source=source,
+        files=tuple(WeightsFile(one.origin, hash_file(one.path)) for one in sources),
+        copied=copied,
+        resampled=resampled,
+        initialised=tuple(name for name in model.state_dict() if name not in loaded and not is_counter(name)),
+        unused=tuple(key for one in fitted for key in one.unused),
+    )
+
+
+def _tell(report: WeightsReport) -> None:
+    random = sorted({part_of(name) for name in report.initialised}.intersection(ENCODER))
+    if report.files and random:
+        logger.warning("Weights from %s: %s left random", report.source, " and ".join(random))

@@ -1,0 +1,78 @@
+"""From what a setting says to a file on this machine: a path, a run folder, or a name on the hub."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trimformer.models.weights.files import READERS
+from trimformer.models.weights.hub import fetch, hub_id, pretrained_names
+from trimformer.records.errors import UserError
+from trimformer.records.run_folder import RunFolder
+
+IMAGENET21K = "imagenet21k"
+IMAGENET = "imagenet"
+
+
+@dataclass(frozen=True)
+class WeightsSource:
+    """A weights file on this machine."""
+
+    path: Path
+    origin: str
+    """The path as it was given, or where on the hub the file lies."""
+    from_hub: bool = False
+
+
+def locate(weights: str | None, settings: dict[str, Any]) -> WeightsSource | None:
+    """The file that `weights` names for a model with these settings; None where they are to be random.
+
+    Raises:
+        UserError: There is no such file, run or name, or nothing pretrained for such a model.
+    """
+    if weights in (None, "none"):
+        return None
+    if weights != IMAGENET21K:
+        return _locate_file(weights) or _locate_on_hub(weights)
+    names = pretrained_names(settings)
+    if not names:
+        raise UserError(
+            "imagenet21k exists for unetr and cats, and for transunet at size base with patches of 16 pixels",
+            ", ".join(f"{key} {settings[key]}" for key in ("name", "size", "patch_size") if settings.get(key)),
+            'Set weights = "none", or give a file that fits.',
+        )
+    return _locate_on_hub(names["transformer"])
+
+
+def locate_trunk(weights: str | None, settings: dict[str, Any], main: WeightsSource | None) -> WeightsSource | None:
+    """The file for the trunk of `cats`; where nothing is said, it comes from the hub if the transformer's weights do.
+
+    Raises:
+        UserError: The model has no trunk with weights of its own, or there is no such file or name.
+    """
+    if settings["name"] != "cats":
+        if weights is not None:
+            raise UserError(
+                "Only cats has a trunk with weights of its own", f"trunk_weights = {weights!r}", "Leave it out."
+            )
+        return None
+    if weights is None:
+        weights = IMAGENET if main and main.from_hub else "none"
+    if weights == "none":
+        return None
+    if weights == IMAGENET:
+        return _locate_on_hub(settings["trunk"])
+    return _locate_file(weights) or _locate_on_hub(weights)
+
+
+def _locate_file(weights: str) -> WeightsSource | None:
+    path = Path(weights).expanduser()
+    if path.is_dir():
+        return WeightsSource(RunFolder.open(path).weights_file, weights)
+    if path.is_file() or path.suffix in READERS:
+        return WeightsSource(path, weights)
+    return None
+
+
+def _locate_on_hub(name: str) -> WeightsSource:
+    file = fetch(hub_id(name))
+    return WeightsSource(file.path, file.origin, from_hub=True)
