@@ -1,7 +1,7 @@
 """TransUNet written once more, straight from the published layer plan and the official checkpoint's keys.
 
-It shares no line with the package: plain functions on a dictionary of tensors, attention spelt out, so that equal logits
-mean that both read the checkpoint alike.
+It shares no line with the package: plain functions on a dictionary of tensors, attention spelt out, so that equal
+logits mean that both read the checkpoint alike.
 """
 
 from collections.abc import Iterator
@@ -87,7 +87,7 @@ def _conv_norm(name: str, before: int, after: int) -> Iterator[tuple[str, tuple[
 
 
 def filled(seed: int = 0, **sizes: int) -> State:
-    """A checkpoint with values at which no part of the network is idle: norms differ from one, variances are positive."""
+    """A checkpoint in which no part of the network is idle: norms differ from one, variances are positive."""
     generator = torch.Generator().manual_seed(seed)
     return {key: _value(key, shape, generator) for key, shape in shapes(**sizes)}
 

@@ -82,7 +82,7 @@ def read_arrays(path: Path, next_step: str) -> dict[str, np.ndarray]:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:  # TypeError: a lone array
         raise UserError("The file must be a whole npz archive", f"{path}: {error}", next_step) from None
 
 

@@ -79,7 +79,7 @@ def _read_checkpoint(path: Path) -> dict[str, Tensor]:
 def _reason(error: Exception) -> str:
     """What torch found, without its advice to load the file unsafely."""
     lines = str(error).splitlines() or [type(error).__name__]
-    return next((line.strip() for line in lines if "Unsupported" in line), lines[0])
+    return next((line.strip() for line in lines if "unsupported" in line.lower()), lines[0])
 
 
 def _unwrapped(content: Any) -> dict[str, Any]:

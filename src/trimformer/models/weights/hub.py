@@ -56,7 +56,10 @@ def hub_id(name: str) -> str:
     name = name.removeprefix("hf_hub:").removeprefix("hf-hub:")
     if "/" in name:
         return name
-    found = timm.get_pretrained_cfg(name) if timm.is_model(name) else None
+    try:
+        found = timm.get_pretrained_cfg(name)
+    except RuntimeError:  # timm's word for a name or a tag that it does not know
+        found = None
     if found is None or not found.hf_hub_id:
         raise UserError(
             "Weights are none, imagenet21k, a file, a run folder, or the name of pretrained weights on the hub",

@@ -37,6 +37,8 @@ class Layout:
     marker: str
     """At least one key of every file in this layout begins with this pattern."""
     rules: tuple[Rule, ...]
+    prefix: str = ""
+    """What may stand before every key of the ViT, when it was saved inside a larger program's model."""
     unused: str = r"(?!)"
     """Keys that no segmentation model has a use for: class tokens, classifiers."""
     convert: Callable[[str, Tensor], Tensor] = lambda _, tensor: tensor
@@ -46,6 +48,7 @@ class Layout:
 
     def name_of(self, key: str) -> str | None:
         """Our name for one of their keys, None where no rule knows it."""
+        key = re.sub(f"^(?:{self.prefix})", "", key)
         return next((name for theirs, ours in self.rules if (name := _rewrite(key, theirs, ours, False))), None)
 
     def key_of(self, name: str) -> str | None:
@@ -113,7 +116,8 @@ TIMM = Layout(
 
 HUGGING_FACE = Layout(
     name="Hugging Face's ViT",
-    marker=r"embeddings\.patch_embeddings\.projection\.",
+    marker=r"(\w+\.)?embeddings\.patch_embeddings\.projection\.",
+    prefix=r"(vit|deit|dinov2)\.",
     rules=(
         ("embeddings.position_embeddings", "transformer.pos_embed"),
         ("embeddings.patch_embeddings.projection.{kind}", "transformer.patch_embed.proj.{kind}"),
@@ -129,7 +133,7 @@ HUGGING_FACE = Layout(
         ("encoder.layer.{block}.mlp.fc{index}.{kind}", BLOCK + "mlp.fc{index}.{kind}"),
         ("encoder.layer.{block}.layer_scale{index}.lambda1", BLOCK + "ls{index}.gamma"),
     ),
-    unused=r"embeddings\.(\w+_token|register_tokens)|(pooler|\w*classifier)\..*",
+    unused=r"(\w+\.)?(embeddings\.(\w+_token|register_tokens)|pooler\..*)|\w*classifier\..*",
 )
 
 ORIGINAL = Layout(
