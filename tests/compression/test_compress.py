@@ -1,3 +1,4 @@
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -17,30 +18,32 @@ def test_a_compressed_run_keeps_the_recipe_and_says_where_its_weights_come_from(
     experiment, original = smaller.experiment(), trained_run.experiment()
     assert (experiment.training, experiment.data, experiment.seed) == (original.training, original.data, original.seed)
     assert experiment.model.num_blocks == 1
-    assert f"inherited from {trained_run.path.resolve()}" in smaller.manifest_file.read_text()
+    weights = smaller.manifest()["weights"]
+    assert weights["source"] == str(trained_run.path.resolve())
+    assert weights["files"][0]["sha256"] == hashlib.sha256(trained_run.weights_file.read_bytes()).hexdigest()
     assert len(load_model(smaller.path).transformer.blocks) == 1
 
 
 def test_inherited_weights_are_the_runs_first_blocks(trained_run: RunFolder) -> None:
     experiment = compressed_experiment(trained_run, 1, "full", "inherited")
-    model, source = starting_model(experiment, num_classes=4)
+    model = starting_model(experiment, num_classes=4)
     trained = load_model(trained_run.path).state_dict()
     assert all(torch.equal(tensor, trained[name]) for name, tensor in model.state_dict().items())
-    assert source.endswith("left random: none")
+    assert model.weights_report.initialised == ()
 
 
 def test_a_compressed_decoder_begins_at_random_and_is_named(trained_run: RunFolder) -> None:
-    _, source = starting_model(compressed_experiment(trained_run, 1, "compressed", "inherited"), num_classes=4)
-    assert "left random: decoder." in source
+    model = starting_model(compressed_experiment(trained_run, 1, "compressed", "inherited"), num_classes=4)
+    assert model.weights_report.parts() == {"transformer": "loaded", "decoder": "random", "head": "random"}
 
 
 def test_from_scratch_nothing_is_inherited(trained_run: RunFolder) -> None:
     experiment = compressed_experiment(trained_run, 0, "full", "scratch")
     torch.manual_seed(experiment.seed)
-    model, source = starting_model(experiment, num_classes=4)
+    model = starting_model(experiment, num_classes=4)
     torch.manual_seed(experiment.seed)
     fresh = create_model("unetr", num_classes=4, num_blocks=0, size="tiny", image_size=48, patch_size=8)
-    assert source == "random, seed 0"
+    assert model.weights_report.source == "none"
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), fresh.parameters(), strict=True))
 
 

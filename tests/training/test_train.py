@@ -17,7 +17,7 @@ from trimformer.training import train
 def test_a_run_folder_holds_what_the_interface_names(trained_run: RunFolder, small_experiment: Experiment) -> None:
     assert trained_run.experiment() == small_experiment
     manifest = json.loads(trained_run.manifest_file.read_text())
-    assert manifest["weights"] == "random, seed 0"
+    assert manifest["weights"]["summary"] == "transformer, decoder, head random"
     assert len(manifest["data"]["fingerprint"]) == 64
     assert {path.name for path in trained_run.checkpoints.iterdir()} == {"best.ckpt", "last.ckpt"}
     history = read_history(trained_run.history_file)

@@ -27,4 +27,5 @@ def train(
     if json:
         print_json({"run": str(run.path)})
         return
+    say(f"Weights at the start: {run.manifest()['weights']['summary']}")
     say(f"Trained: {run.path}\nNext: trimformer evaluate {run.path}")

@@ -13,7 +13,6 @@ from trimformer.models import load_model
 from trimformer.records.depth import DepthChoice
 from trimformer.records.errors import UserError
 from trimformer.records.evaluation import Evaluation
-from trimformer.records.files import read_json
 from trimformer.records.progress import Progress, silent
 from trimformer.records.results import PairedTest, PatientCounts, Results
 
@@ -54,7 +53,7 @@ def compare(
         )
     ]
     rows += [baseline_row(name, evaluation, evaluations[0]) for name, evaluation in (baselines or {}).items()]
-    manifest = read_json(candidates[0].run.manifest_file, "Train that run again.")
+    manifest = candidates[0].run.manifest()
     data = manifest["data"]
     return Results(
         dataset=data["dataset"],

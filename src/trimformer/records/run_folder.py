@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from trimformer.records.errors import UserError
 from trimformer.records.experiment import Experiment, read_experiment
+from trimformer.records.files import read_json
 
 
 @dataclass(frozen=True)
@@ -103,3 +105,11 @@ class RunFolder:
     def experiment(self) -> Experiment:
         """The experiment as it was resolved when the run began."""
         return read_experiment(self.experiment_file)
+
+    def manifest(self) -> dict[str, Any]:
+        """What the run was made with.
+
+        Raises:
+            UserError: The file is missing or damaged.
+        """
+        return dict(read_json(self.manifest_file, "Train that run again."))

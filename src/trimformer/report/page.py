@@ -1,6 +1,6 @@
 """One page from one comparison: everything is made in memory first, then written."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,9 @@ from trimformer.report.tables import columns, to_csv, to_markdown
 from trimformer.report.themes import Chart, render
 
 DEFAULT_TAU = 0.5
+
+MAX_LISTED = 24
+"""A longer list of a manifest is cut on the page; the file has all of it."""
 
 
 def write_report(folder: Path) -> Path:
@@ -142,4 +145,10 @@ def flatten(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
         if isinstance(value, Mapping):
             yield from flatten(value, f"{name} › ")
         else:
-            yield name, ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+            yield name, _listed(value) if isinstance(value, list | tuple) else str(value)
+
+
+def _listed(values: Sequence[Any]) -> str:
+    """The values of a list; of a long one the first, and how many there are."""
+    shown = ", ".join(map(str, values[:MAX_LISTED]))
+    return shown if len(values) <= MAX_LISTED else f"{shown}, ... ({len(values)} in all)"

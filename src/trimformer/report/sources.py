@@ -9,7 +9,7 @@ import numpy as np
 from trimformer.records.depth import DepthChoice
 from trimformer.records.errors import UserError
 from trimformer.records.evaluation import Evaluation
-from trimformer.records.files import read_arrays, read_json
+from trimformer.records.files import read_arrays
 from trimformer.records.history import read_history
 from trimformer.records.profile import AttentionProfile
 from trimformer.records.results import ModelRow, Results
@@ -69,7 +69,7 @@ def _read_model(row: ModelRow, run: RunFolder | None) -> ModelSources:
         Evaluation.load(run.evaluation_file) if run.evaluation_file.is_file() else None,
         _read_examples(run.examples_file) if run.examples_file.is_file() else None,
         read_history(run.history_file) if run.history_file.is_file() else None,
-        read_json(run.manifest_file, "Train that run again.") if run.manifest_file.is_file() else None,
+        run.manifest() if run.manifest_file.is_file() else None,
     )
 
 

@@ -8,13 +8,14 @@ from typing import Any
 import torch
 
 from trimformer.data.dataset import Dataset
+from trimformer.models import WeightsReport
 from trimformer.records.experiment import Experiment
 
 LIBRARIES = ("torch", "timm", "monai", "lightning", "numpy", "nilearn")
 
 
-def describe_run(experiment: Experiment, dataset: Dataset, weights_source: str, precision: str) -> dict[str, Any]:
-    """Versions, seed, data fingerprint, weights' source and hardware of a training."""
+def describe_run(experiment: Experiment, dataset: Dataset, weights: WeightsReport, precision: str) -> dict[str, Any]:
+    """Versions, seed, data fingerprint, what became of every weight, and hardware of a training."""
     return {
         "trimformer": version("trimformer"),
         "python": platform.python_version(),
@@ -28,7 +29,7 @@ def describe_run(experiment: Experiment, dataset: Dataset, weights_source: str, 
             "selection": [patient.patient_id for patient in dataset.selection],
             "validation": [patient.patient_id for patient in dataset.validation],
         },
-        "weights": weights_source,
+        "weights": weights.document(),
         "precision": precision,
         "hardware": describe_hardware(),
     }

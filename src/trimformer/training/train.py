@@ -42,10 +42,10 @@ def train(experiment: Experiment, folder: Path, progress: Progress = silent) -> 
         return run
     dataset = load_dataset(experiment.data)
     L.seed_everything(experiment.seed, verbose=False)
-    model, weights_source = starting_model(experiment, num_classes=1 + max(dataset.labels))
+    model = starting_model(experiment, num_classes=1 + max(dataset.labels))
     precision = lightning_precision(experiment.training.precision)
     experiment.save(run.experiment_file)
-    write_json(run.manifest_file, describe_run(experiment, dataset, weights_source, precision))
+    write_json(run.manifest_file, describe_run(experiment, dataset, model.weights_report, precision))
     _fit(model, experiment, dataset, run, precision, progress)
     for name, file in (("last", run.last_weights_file), ("best", run.weights_file)):
         load_checkpoint_weights(model, run.checkpoints / f"{name}.ckpt")

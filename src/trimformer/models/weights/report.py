@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+STATES = {"loaded": "from {source}", "partly random": "in part from {source}, in part random", "random": "random"}
+"""What a part of a model can be, and how it is told."""
+
 
 @dataclass(frozen=True)
 class WeightsFile:
@@ -33,9 +36,17 @@ class WeightsReport:
         """In one word for each part of the model: `loaded`, `random`, or `partly random`."""
         return {part: self._state(names) for part, names in self._names_by_part().items()}
 
+    def summary(self) -> str:
+        """One line for people: which parts come from where, and which are random."""
+        states = self.parts()
+        by_state = {state: ", ".join(part for part in states if states[part] == state) for state in STATES}
+        told = [f"{parts} {words}" for state, words in STATES.items() if (parts := by_state[state])]
+        return "; ".join(told).format(source=" and ".join(file.origin for file in self.files) or self.source)
+
     def document(self) -> dict[str, Any]:
         """The report as JSON holds it."""
         return {
+            "summary": self.summary(),
             "source": self.source,
             "files": [{"origin": file.origin, "sha256": file.sha256} for file in self.files],
             "parts": self.parts(),
