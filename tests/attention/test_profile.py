@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from trimformer.attention.blocks import find_transformer
 from trimformer.attention.geometry import Region, covering_tokens, token_distances
 from trimformer.attention.measures import RegionMeasures
 from trimformer.attention.profile import profile_attention
@@ -51,7 +52,7 @@ def test_a_profile_equals_all_slices_measured_at_once() -> None:
     )
     measure, weights = RegionMeasures(region), region.num_tokens
     calls: list[AttentionCall] = []
-    with torch.no_grad(), observe_attention(model, calls.append):
+    with torch.no_grad(), observe_attention(find_transformer(model, images).blocks, calls.append):
         model(images)
     rollouts = {"norm_weighted": torch.eye(36).expand(4, 36, 36), "half_residual": torch.eye(36).expand(4, 36, 36)}
     for index, call in enumerate(calls):

@@ -14,7 +14,8 @@ def attention_call(seed: int = 0) -> AttentionCall:
         return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
     projection = nn.Linear(6, 6).double()
-    return AttentionCall(0, draw(2, 3, 5, 2), draw(2, 3, 5, 2), draw(2, 3, 5, 2), 2**-0.5, draw(2, 5, 6), projection)
+    heads = (draw(2, 3, 5, 2), draw(2, 3, 5, 2), draw(2, 3, 5, 2))
+    return AttentionCall(*heads, 2**-0.5, index=0, block_input=draw(2, 5, 6), projection=projection)
 
 
 def test_half_residual_is_the_head_mean_and_the_identity_in_equal_parts() -> None:

@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
 
+from trimformer.attention.blocks import find_transformer
 from trimformer.attention.measures import Values
-from trimformer.attention.record import block_names
 from trimformer.attention.sums import PatientMeans
 from trimformer.attention.twin import permuted_twin
 from trimformer.attention.watch import Regions, Watcher, foreground_of, regions_of, uniform_values, watch
@@ -23,32 +24,36 @@ def profile_attention(model: nn.Module, batches: Iterable[Batch | Tensor], *, se
     A slice counts by its number of queries. Where no foreground is told, the region "foreground" is empty (NaN).
 
     Args:
-        model: A hybrid with at least one block; its mode (training or not) is kept.
+        model: Any network with one sequence of transformer blocks, as for `record_attention`; its mode (training or
+            not) is kept. The network of somebody else is first shown one image, to find its blocks and token grid.
+            Class and register tokens take part in the rollouts and are left out of what is measured.
         batches: Batches, or plain image tensors (batch, channels, rows, columns), which count as one patient.
         seed: Of the permuted twin.
 
     Raises:
-        UserError: The model has no block, or there is no batch.
+        UserError: The model has no block, there is no batch, or the model cannot be copied.
     """
-    names = block_names(model)
+    on_device = (_on_device(batch, model) for batch in batches)
+    first = next(on_device, None)
+    if first is None:
+        raise UserError("A profile needs at least one batch", "none", "Give batches of images.")
     own, twin, uniform = PatientMeans(), PatientMeans(), PatientMeans()
     twin_model = permuted_twin(model, seed)
     example = _Example()
     with _evaluating(model), _evaluating(twin_model), torch.inference_mode():
-        for batch in (_on_device(batch, model) for batch in batches):
-            regions = regions_of(batch, model.transformer)
-            watcher = watch(model, batch, regions)
+        transformer, twin_transformer = (find_transformer(each, first.images) for each in (model, twin_model))
+        for batch in chain([first], on_device):
+            regions = regions_of(batch, transformer.grid)
+            watcher = watch(model, transformer, batch, regions)
             example.consider(batch, watcher)
             _add(own, batch, regions, watcher.values())
-            _add(twin, batch, regions, watch(twin_model, batch, regions).values())
+            _add(twin, batch, regions, watch(twin_model, twin_transformer, batch, regions).values())
             _add(uniform, batch, regions, uniform_values(regions))
-    if not own.patient_ids:
-        raise UserError("A profile needs at least one batch", "none", "Give batches of images.")
     return AttentionProfile(
         patient_ids=own.patient_ids,
-        block_names=names,
+        block_names=transformer.names,
         num_heads=watcher.num_heads,
-        grid_size=tuple(model.transformer.grid_size),  # type: ignore[union-attr, arg-type]
+        grid_size=transformer.grid.grid_size,
         model=own.means(),
         twin=twin.means(),
         uniform=uniform.means(),

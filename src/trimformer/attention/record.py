@@ -1,6 +1,6 @@
 """Seeing the attention of a model without changing it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,44 +8,49 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
-from torch.overrides import TorchFunctionMode
 
+from trimformer.attention.blocks import (
+    AttentionBlock,
+    Transformer,
+    name_blocks,
+    nothing_recorded,
+    one_shape,
+    own_transformer,
+)
+from trimformer.attention.follow import Event, first_tensor, follow
+from trimformer.attention.fused import Heads, heads_of, see_functions
+from trimformer.attention.token_grid import find_token_grid
 from trimformer.records.errors import UserError
 
 
-@dataclass(frozen=True)
-class AttentionCall:
+@dataclass(frozen=True, kw_only=True)
+class AttentionCall(Heads):
     """What one block gave to its attention: enough to compute maps, scores and the norms of what was mixed."""
 
     index: int
     """Which block, counted from 0."""
-    query: Float[Tensor, "batch heads queries depth"]
-    key: Float[Tensor, "batch heads keys depth"]
-    value: Float[Tensor, "batch heads keys depth"]
-    scale: float
     block_input: Float[Tensor, "batch tokens width"]
     """The residual stream as it entered the block."""
     projection: nn.Linear
     """W_O, which mixes the heads."""
+    layer_scale: Float[Tensor, " width"] | None = None
 
-    def scores(self) -> Float[Tensor, "batch heads queries keys"]:
-        """Q K^T / sqrt(d_k), before the softmax, in float32 or wider."""
-        return (_at_least_float32(self.query) * self.scale) @ _at_least_float32(self.key).transpose(-2, -1)
-
-    def maps(self) -> Float[Tensor, "batch heads queries keys"]:
-        """The attention after the softmax; rows sum to 1."""
-        return self.scores().softmax(dim=-1)
+    def output_weight(self) -> Float[Tensor, "width heads_times_depth"]:
+        """W_O, its rows multiplied by the LayerScale where there is one."""
+        weight = self.projection.weight
+        return weight if self.layer_scale is None else self.layer_scale[:, None] * weight
 
 
 @dataclass
 class Recording:
     """The attention seen so far; each forward pass appends its images along the batch."""
 
-    grid_size: tuple[int, int]
-    """Rows and columns of tokens."""
-    patch_size: int
-    """Pixels along one side of a token."""
+    grid_size: tuple[int, int] | None = None
+    """Rows and columns of patches; of a network that is not ours None before the first pass, and where none fits."""
+    patch_size: int | None = None
+    """Pixels along one side of a patch."""
+    num_prefix_tokens: int = 0
+    """Class, distillation and register tokens, which are the first queries and keys of every map."""
     maps: dict[str, Float[Tensor, "batch heads queries keys"]] = field(default_factory=dict)
     """After the softmax, by block name."""
     scores: dict[str, Float[Tensor, "batch heads queries keys"]] = field(default_factory=dict)
@@ -59,11 +64,12 @@ def record_attention(model: nn.Module, *, scores: bool = False) -> Iterator[Reco
     The model is left as it was, exception or not, and its output is the same to 1e-5 with and without recording.
 
     Args:
-        model: A network with `transformer.blocks`.
+        model: Any network with one sequence of transformer blocks that attend by `F.scaled_dot_product_attention`,
+            `nn.MultiheadAttention` or `nn.TransformerEncoderLayer`.
         scores: Keep the values before the softmax as well.
 
     Raises:
-        UserError: The model has no block, or its blocks were not run inside the `with`.
+        UserError: The model has no block that can be recorded, or its blocks were not run inside the `with`.
 
     Example:
         >>> import torch, trimformer as tf
@@ -73,93 +79,121 @@ def record_attention(model: nn.Module, *, scores: bool = False) -> Iterator[Reco
         >>> {name: tuple(maps.shape) for name, maps in recording.maps.items()}
         {'blocks.0': (1, 3, 16, 16), 'blocks.1': (1, 3, 16, 16)}
     """
-    names = block_names(model)
-    transformer: Any = model.transformer
-    recording = Recording(transformer.grid_size, transformer.patch_size)
+    recording = Recording()
+    own = own_transformer(model)
+    with _record_own(own, recording, scores) if own else _record_any(model, recording, scores):
+        yield recording
+
+
+@contextmanager
+def _record_own(transformer: Transformer, recording: Recording, scores: bool) -> Iterator[None]:
+    recording.grid_size, recording.patch_size = transformer.grid.grid_size, transformer.grid.patch_size
 
     def keep(call: AttentionCall) -> None:
-        name = names[call.index]
+        name = transformer.names[call.index]
         _append(recording.maps, name, call.maps())
         if scores:
             _append(recording.scores, name, call.scores())
 
-    with observe_attention(model, keep):
-        yield recording
-    if missing := [name for name in names if name not in recording.maps]:
+    with observe_attention(transformer.blocks, keep):
+        yield
+    if missing := [name for name in transformer.names if name not in recording.maps]:
         raise UserError(
             "Every block must run its attention inside the recording",
             f"nothing from {', '.join(missing)}",
-            "Call the model inside the `with`; a compiled model must be recorded before torch.compile.",
+            "Call the model inside the `with`.",
         )
-
-
-def block_names(model: nn.Module) -> tuple[str, ...]:
-    """The names of the model's blocks, in their order.
-
-    Raises:
-        UserError: The model shows no blocks, or has none.
-    """
-    blocks = getattr(getattr(model, "transformer", None), "blocks", None)
-    if not isinstance(blocks, nn.ModuleList) or len(blocks) == 0:
-        raise UserError(
-            "A model whose attention is recorded has transformer blocks",
-            f"none in {type(model).__name__}",
-            "Give a hybrid with num_blocks >= 1.",
-        )
-    return tuple(f"blocks.{index}" for index in range(len(blocks)))
 
 
 @contextmanager
-def observe_attention(model: nn.Module, observer: Callable[[AttentionCall], None]) -> Iterator[None]:
-    """Call `observer` once for each block of each forward pass; nothing is stored and no trace is left."""
-    blocks: Any = model.transformer.blocks  # type: ignore[union-attr]
-    mode = _SeeAttention(observer)
-    with ExitStack() as stack:
-        for index, block in enumerate(blocks):
-            stack.callback(block.register_forward_pre_hook(mode.entering(index)).remove)
-            stack.callback(block.register_forward_hook(mode.leaving).remove)
-        stack.enter_context(mode)
+def _record_any(model: nn.Module, recording: Recording, scores: bool) -> Iterator[None]:
+    recorder = _PassRecorder(model, recording, scores)
+    with follow(model, recorder.tell, recorder.end):
         yield
+    if not recording.maps:
+        raise nothing_recorded(model, recorder.events)
 
 
-class _SeeAttention(TorchFunctionMode):
-    """Sees every fused attention that torch runs, and tells those inside a block to the observer."""
+class _PassRecorder:
+    """Keeps the attention of one forward pass of any network until it is over and the blocks can be named."""
 
-    def __init__(self, observer: Callable[[AttentionCall], None]) -> None:
-        super().__init__()
-        self.observer = observer
-        self.current: tuple[int, nn.Module, Tensor] | None = None
+    def __init__(self, model: nn.Module, recording: Recording, scores: bool) -> None:
+        self.events: list[Event] = []
+        self._seen: list[tuple[Tensor, Tensor | None]] = []
+        self._image_size: tuple[int, int] | None = None
+        self._model, self._recording, self._with_scores = model, recording, scores
 
-    def entering(self, index: int) -> Callable[[nn.Module, tuple[Any, ...]], None]:
-        def hook(block: nn.Module, inputs: tuple[Any, ...]) -> None:
-            self.current = (index, block, inputs[0])
+    @torch.no_grad()
+    def tell(self, event: Event, heads: Heads | None) -> None:
+        if event.kind == "module" and len(event.stack) == 1:  # a pass begins; one that failed is forgotten
+            self.events, self._seen = [], []
+        self.events.append(event)
+        if self._image_size is None and event.shapes and len(event.shapes[0]) == 4 and heads is None:
+            self._image_size = (event.shapes[0][-2], event.shapes[0][-1])
+        if heads is not None:
+            with _full_precision(heads.query):
+                self._seen.append((heads.maps(), heads.scores() if self._with_scores else None))
+
+    def end(self) -> None:
+        if not self._seen:
+            return
+        names, shape = name_blocks(self._model, self.events), one_shape(self.events)
+        for name, (maps, scores) in zip(names, self._seen, strict=True):
+            _append(self._recording.maps, name, maps)
+            if scores is not None:
+                _append(self._recording.scores, name, scores)
+        grid = find_token_grid(self._model, shape[2], self._image_size) if self._image_size else None
+        if grid is not None:
+            self._recording.grid_size, self._recording.patch_size = grid.grid_size, grid.patch_size
+            self._recording.num_prefix_tokens = grid.num_prefix_tokens
+
+
+@contextmanager
+def observe_attention(blocks: Sequence[AttentionBlock], observer: Callable[[AttentionCall], None]) -> Iterator[None]:
+    """Call `observer` once for each block of each forward pass; nothing is stored and no trace is left."""
+    running: list[tuple[int, Tensor]] = []
+
+    def entering(index: int) -> Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], None]:
+        def hook(_block: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            tokens = first_tensor(args, kwargs)
+            assert tokens is not None
+            running.append((index, tokens.transpose(0, 1) if blocks[index].tokens_first else tokens))
 
         return hook
 
-    def leaving(self, *_: object) -> None:
-        self.current = None
-
-    def __torch_function__(
-        self, function: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
-        kwargs = kwargs or {}
-        if function is F.scaled_dot_product_attention and self.current is not None:
-            query, key, value = args[:3]
-            self._tell(query, key, value, kwargs.get("scale"))
-        return function(*args, **kwargs)
+    def leaving(*_: object) -> None:
+        running.pop()
 
     @torch.no_grad()
-    def _tell(self, query: Tensor, key: Tensor, value: Tensor, scale: float | None) -> None:
-        assert self.current is not None
-        index, block, block_input = self.current
-        projection: Any = block.attn.proj  # type: ignore[union-attr]
-        scale = query.shape[-1] ** -0.5 if scale is None else scale
-        with torch.autocast(query.device.type, enabled=False):  # what is measured is not rounded once more
-            self.observer(AttentionCall(index, query, key, value, scale, block_input, projection))
+    def tell(heads: Heads) -> None:
+        index, block_input = running[-1]
+        block = blocks[index]
+        with _full_precision(heads.query):
+            observer(
+                AttentionCall(
+                    **vars(heads),
+                    index=index,
+                    block_input=block_input,
+                    projection=block.projection,
+                    layer_scale=block.layer_scale,
+                )
+            )
+
+    def see(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if running and (heads := heads_of(function, args, kwargs)):
+            tell(heads)
+
+    with ExitStack() as hooks:
+        for index, block in enumerate(blocks):
+            hooks.callback(block.module.register_forward_pre_hook(entering(index), with_kwargs=True).remove)
+            hooks.callback(block.module.register_forward_hook(leaving, always_call=True).remove)
+        hooks.enter_context(see_functions(see))
+        yield
 
 
-def _at_least_float32(tensor: Tensor) -> Tensor:
-    return tensor if tensor.dtype == torch.float64 else tensor.float()
+def _full_precision(tensor: Tensor) -> torch.autocast:
+    """What is measured is not rounded once more."""
+    return torch.autocast(tensor.device.type, enabled=False)
 
 
 def _append(store: dict[str, Tensor], name: str, new: Tensor) -> None:

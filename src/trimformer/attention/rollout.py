@@ -35,5 +35,5 @@ def norm_weighted(call: AttentionCall, maps: Float[Tensor, "batch heads queries 
 def _head_outputs(call: AttentionCall) -> Float[Tensor, "batch heads tokens width"]:
     """W_O^h v_j^h for every head and token."""
     _, num_heads, _, depth = call.value.shape
-    weight = call.projection.weight.view(-1, num_heads, depth)  # width, heads, depth
+    weight = call.output_weight().view(-1, num_heads, depth)  # width, heads, depth
     return torch.einsum("bhjd,whd->bhjw", call.value.to(weight.dtype), weight)

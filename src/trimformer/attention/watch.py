@@ -1,15 +1,15 @@
 """One batch through a model, measured block by block while it runs."""
 
-from typing import Any
-
 import torch
 from jaxtyping import Bool
 from torch import Tensor, nn
 
+from trimformer.attention.blocks import Transformer
 from trimformer.attention.geometry import Region, covering_tokens, token_distances
 from trimformer.attention.measures import RegionMeasures, Values, named
-from trimformer.attention.record import AttentionCall, block_names, observe_attention
+from trimformer.attention.record import AttentionCall, observe_attention
 from trimformer.attention.rollout import half_residual, norm_weighted
+from trimformer.attention.token_grid import TokenGrid
 from trimformer.data.batch import Batch
 from trimformer.records.errors import UserError
 
@@ -22,12 +22,13 @@ class _AllBlocksSeenError(Exception):
 
 
 class Watcher:
-    """Measures every block of one forward pass on every region."""
+    """Measures every block of one forward pass on every region; only what concerns patches, never prefix tokens."""
 
-    def __init__(self, num_blocks: int, regions: Regions) -> None:
+    def __init__(self, transformer: Transformer, regions: Regions) -> None:
         self.mean_maps: list[Tensor] = []
         self.num_heads = 0
-        self._num_blocks = num_blocks
+        self._num_blocks = len(transformer.blocks)
+        self._grid = transformer.grid
         self._regions = regions
         self._rollouts: dict[str, Tensor] = {}
         self._blocks: list[Values] = []
@@ -36,11 +37,13 @@ class Watcher:
         """Measure one block; after the last one the forward pass is ended."""
         maps = call.maps()
         self.num_heads = maps.shape[1]
-        self.mean_maps.append(maps.mean(dim=1))
+        self.mean_maps.append(self._grid.of_patches(maps.mean(dim=1)))
         steps = {"norm_weighted": norm_weighted(call, maps), "half_residual": half_residual(maps)}
         for name, step in steps.items():
             self._rollouts[name] = step @ self._rollouts[name] if name in self._rollouts else step
-        self._blocks.append(_measure(maps, self._rollouts | {"per_block": self.mean_maps[-1]}, self._regions))
+        fields = {name: self._grid.of_patches(rollout) for name, rollout in self._rollouts.items()}
+        fields["per_block"] = self.mean_maps[-1]
+        self._blocks.append(_measure(self._grid.of_patches(maps), fields, self._regions))
         if call.index == self._num_blocks - 1:
             raise _AllBlocksSeenError
 
@@ -49,22 +52,28 @@ class Watcher:
         return {name: torch.stack([block[name] for block in self._blocks], dim=1) for name in self._blocks[0]}
 
 
-def watch(model: nn.Module, batch: Batch, regions: Regions) -> Watcher:
+def watch(model: nn.Module, transformer: Transformer, batch: Batch, regions: Regions) -> Watcher:
     """Run the model on a batch and measure each of its blocks.
+
+    Args:
+        model: The network, in evaluation mode.
+        transformer: Its blocks.
+        batch: The slices.
+        regions: The measures on each region of them.
 
     Raises:
         UserError: Not every block ran its attention where it can be seen.
     """
-    watcher = Watcher(len(block_names(model)), regions)
+    watcher = Watcher(transformer, regions)
     try:
-        with observe_attention(model, watcher):
+        with observe_attention(transformer.blocks, watcher):
             model(batch.images)
     except _AllBlocksSeenError:
         return watcher
     raise UserError(
         "Every block must run its attention while it is profiled",
-        f"{len(watcher.mean_maps)} of {len(block_names(model))} blocks seen",
-        "Profile the model before torch.compile.",
+        f"{len(watcher.mean_maps)} of {len(transformer.blocks)} blocks seen",
+        "Give a network whose blocks all run on every image.",
     )
 
 
@@ -88,13 +97,13 @@ def uniform_values(regions: Regions) -> Values:
     return values
 
 
-def regions_of(batch: Batch, transformer: Any) -> Regions:
-    """The measures on foreground tokens and on all tokens of a batch."""
-    patch = transformer.patch_size
+def regions_of(batch: Batch, grid: TokenGrid) -> Regions:
+    """The measures on foreground patches and on all patches of a batch."""
+    patch, size = grid.patch_size, grid.grid_size
     row_mm, column_mm = batch.spacing_mm
     device = batch.images.device
-    pixels = token_distances(transformer.grid_size, (float(patch), float(patch))).to(device, torch.float32)
-    millimetres = token_distances(transformer.grid_size, (patch * row_mm, patch * column_mm)).to(device, torch.float32)
+    pixels = token_distances(size, (float(patch), float(patch))).to(device, torch.float32)
+    millimetres = token_distances(size, (patch * row_mm, patch * column_mm)).to(device, torch.float32)
     foreground = covering_tokens(foreground_of(batch), patch)
     tokens = {"foreground": foreground, "all": torch.ones_like(foreground)}
     return {name: RegionMeasures(Region.of(mask, pixels, millimetres)) for name, mask in tokens.items()}

@@ -1,0 +1,165 @@
+from contextlib import nullcontext
+from typing import Any
+
+import pytest
+import torch
+from foreign_networks import (
+    IMAGES,
+    NETWORKS,
+    WIDTH,
+    AsSegmentation,
+    OwnNetwork,
+    Wrapped,
+    foreign,
+    reference_maps,
+    traces,
+)
+from torch import Tensor, nn
+
+from trimformer.attention.record import record_attention
+
+every_network = pytest.mark.parametrize("name", NETWORKS)
+
+
+@every_network
+@pytest.mark.parametrize("gradients", [False, True])
+def test_maps_equal_a_float64_recomputation(name: str, gradients: bool) -> None:
+    network, (_, path, prefix) = foreign(name), NETWORKS[name]
+    with record_attention(network) as recording, nullcontext() if gradients else torch.no_grad():
+        network(IMAGES)
+    assert list(recording.maps) == [f"{path}.0", f"{path}.1"]
+    assert (recording.grid_size, recording.patch_size, recording.num_prefix_tokens) == ((4, 4), 8, prefix)
+    for maps, expected in zip(recording.maps.values(), reference_maps(network, IMAGES), strict=True):
+        assert maps.shape == (2, 3, prefix + 16, prefix + 16)
+        assert not maps.requires_grad
+        torch.testing.assert_close(maps.double(), expected, atol=1e-5, rtol=0)
+
+
+@every_network
+def test_the_output_is_the_same_and_no_trace_is_left(name: str) -> None:
+    network = foreign(name)
+    with torch.no_grad():
+        plain = network(IMAGES)
+        with record_attention(network):
+            recorded = network(IMAGES)
+    torch.testing.assert_close(recorded, plain, atol=1e-5, rtol=0)
+    assert traces(network) == 0
+    assert torch.backends.mha.get_fastpath_enabled()
+
+
+@every_network
+@pytest.mark.parametrize("depth", [1, 2])
+def test_blocks_are_found_inside_wrappers(name: str, depth: int) -> None:
+    network = foreign(name)
+    expected = reference_maps(network, IMAGES)
+    wrapped: nn.Module = Wrapped(network) if depth == 1 else nn.Sequential(Wrapped(network), nn.Identity())
+    with record_attention(wrapped) as recording:
+        wrapped(IMAGES)
+    path = ("body." if depth == 1 else "0.body.") + NETWORKS[name][1]
+    assert list(recording.maps) == [f"{path}.0", f"{path}.1"]
+    torch.testing.assert_close(recording.maps[f"{path}.1"].double(), expected[1], atol=1e-5, rtol=0)
+
+
+@every_network
+def test_blocks_are_found_inside_a_segmentation_model_that_calls_parts_of_the_network(name: str) -> None:
+    model = AsSegmentation(foreign(name)).eval()
+    with record_attention(model) as recording:
+        model(IMAGES[:, :1])
+    assert list(recording.maps) == [f"network.{NETWORKS[name][1]}.{index}" for index in range(2)]
+    assert (recording.grid_size, recording.num_prefix_tokens) == ((4, 4), NETWORKS[name][2])
+
+
+def test_one_block_is_the_member_of_equal_members_that_takes_tokens() -> None:
+    network = nn.Sequential(OwnNetwork(num_blocks=1), nn.Identity()).eval()
+    with record_attention(network) as recording:
+        network(IMAGES)
+    assert list(recording.maps) == ["0.blocks.0"]
+
+
+def test_scores_are_what_the_softmax_takes() -> None:
+    network = foreign("encoder")
+    with record_attention(network, scores=True) as recording:
+        network(IMAGES)
+    for name, scores in recording.scores.items():
+        torch.testing.assert_close(scores.softmax(dim=-1), recording.maps[name])
+
+
+def test_several_passes_append_and_a_failed_pass_leaves_nothing() -> None:
+    network = foreign("vit")
+    with record_attention(network) as recording:
+        network(IMAGES)
+        with pytest.raises(AssertionError):
+            network(torch.zeros(1, 3, 40, 40))
+        network(IMAGES[:1])
+    assert recording.maps["blocks.1"].shape[0] == 3
+    torch.testing.assert_close(recording.maps["blocks.1"][2], recording.maps["blocks.1"][0])
+
+
+class FailsAtTheEnd(OwnNetwork):
+    def forward(self, images: Tensor) -> Tensor:
+        super().forward(images)
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("images", [IMAGES, IMAGES[:1]])
+def test_no_trace_is_left_after_an_exception_inside_the_network(images: Tensor) -> None:
+    network = FailsAtTheEnd()
+    with pytest.raises(ZeroDivisionError), record_attention(network):
+        network(images)
+    assert traces(network) == 0
+    assert torch.backends.mha.get_fastpath_enabled()
+
+
+def test_blocks_called_one_by_one_are_recorded_too() -> None:
+    network = foreign("own")
+    with record_attention(network) as recording:
+        tokens = network.get_submodule("patches")(IMAGES)
+        for index in range(2):
+            tokens = network.get_submodule(f"blocks.{index}")(tokens=tokens)
+    assert list(recording.maps) == ["blocks.0", "blocks.1"]
+    assert recording.grid_size == (4, 4)
+
+
+def test_recording_keeps_the_gradients_and_the_random_numbers_of_a_network_in_training() -> None:
+    outputs = []
+    for recorded in (False, True):
+        network = foreign("own").train()
+        torch.manual_seed(3)
+        with record_attention(network) if recorded else nullcontext():
+            outputs.append(network(IMAGES))
+        outputs[-1].sum().backward()
+        assert all(parameter.grad is not None for parameter in network.parameters())
+    assert torch.equal(*outputs)
+
+
+def test_attention_on_no_grid_is_recorded_without_one() -> None:
+    encoder = foreign("encoder").get_submodule("encoder")
+    with record_attention(encoder) as recording:
+        encoder(torch.zeros(2, 13, WIDTH))
+    assert {name: tuple(maps.shape) for name, maps in recording.maps.items()} == {
+        "layers.0": (2, 3, 13, 13),
+        "layers.1": (2, 3, 13, 13),
+    }
+    assert recording.grid_size is None
+
+
+def test_a_compiled_network_is_recorded_as_it_was_written() -> None:
+    network = foreign("vit")
+    compiled: Any = torch.compile(network, backend="eager")
+    with record_attention(compiled) as recording:
+        compiled(IMAGES)
+    assert list(recording.maps) == ["_orig_mod.blocks.0", "_orig_mod.blocks.1"]
+    torch.testing.assert_close(
+        recording.maps["_orig_mod.blocks.1"].double(), reference_maps(network, IMAGES)[1], atol=1e-5, rtol=0
+    )
+
+
+def test_bf16_attention_is_recorded_in_float32() -> None:
+    for name in ("vit", "encoder"):
+        network = foreign(name)
+        with record_attention(network) as recording, torch.autocast("cpu", torch.bfloat16):
+            network(IMAGES)
+        for maps, expected in zip(recording.maps.values(), reference_maps(network, IMAGES), strict=True):
+            assert maps.dtype == torch.float32
+            torch.testing.assert_close(maps.sum(dim=-1), torch.ones(maps.shape[:3]))
+            assert float((maps - expected).abs().mean()) < 0.003
