@@ -80,7 +80,7 @@ class CATS(SegmentationModel):
 
 
 class FullDecoder(nn.Module):
-    """Each token map is brought to its level's grid and width and added to the trunk's features."""
+    """Each token map is brought to its level's grid and width and added to what features the trunk has there."""
 
     def __init__(self, size: Size, level_widths: Sequence[int], image_channels: int) -> None:
         super().__init__()
@@ -96,10 +96,11 @@ class FullDecoder(nn.Module):
         self.image = double_conv(image_channels, image_width)
         self.path = ExpansivePath(deepest_width, [*reversed(upper_widths), image_width])
 
-    def forward(self, images: Images, features: Sequence[Features], maps: Sequence[TokenMap]) -> Features:
+    def forward(self, images: Images, features: Sequence[Features | None], maps: Sequence[TokenMap]) -> Features:
         """Features on the image's grid from trunk features, finest first, and token maps, shallowest first."""
         fused = [
-            to_level(tokens) + trunk for to_level, tokens, trunk in zip(self.to_level, maps, features, strict=True)
+            to_level(tokens) if trunk is None else to_level(tokens) + trunk
+            for to_level, tokens, trunk in zip(self.to_level, maps, features, strict=True)
         ]
         *skips, deepest = fused
         return self.path(deepest, [*reversed(skips), self.image(images)])

@@ -56,9 +56,10 @@ def fixed_size(name: str, image_size: int) -> dict[str, Any]:
 
 
 class TimmTrunk(nn.Module):
-    """The features of a timm network at the wanted strides, one map a level; stages below the deepest are not built.
+    """The features of a timm network at the wanted strides, one map a level.
 
-    Where several features have the same stride, the deepest is taken. Features that do not lie on their stride's grid
+    Stages below the deepest level are left out, except where timm keeps them (its EfficientNets and MobileNets). Where
+    several features have the same stride, the deepest is taken. Features that do not lie on their stride's grid
     (convolutions without padding, as in an Inception) are brought to it bilinearly.
 
     Args:
@@ -122,7 +123,7 @@ def _as_users_choice(name: str, image_size: int) -> Iterator[None]:
     except Exception as error:
         raise UserError(
             f"The trunk must be a feature extractor of timm for images of {image_size} x {image_size}",
-            f"{name}: {error or type(error).__name__}",
+            f"{name}: {type(error).__name__}: {' '.join(str(error).split())[:300]}",
             "Choose another trunk or image_size.",
         ) from error
 
