@@ -1,4 +1,5 @@
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -118,7 +119,34 @@ def test_what_cannot_be_found_is_said_and_leaves_no_trace(network: nn.Module, me
     assert traces(network) == 0
 
 
+class Planes(Windowed):
+    """Takes (batch, rows, columns, width)."""
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return super().forward(tokens.flatten(1, 2)).unflatten(1, (4, 4))
+
+
+class Listed(Windowed):
+    def forward(self, tokens: list[Tensor]) -> list[Tensor]:  # type: ignore[override]
+        return [super().forward(tokens[0])]
+
+
+class Opening(Patches):
+    def __init__(self, opened: Callable[[Tensor], Any]) -> None:
+        super().__init__()
+        self.opened = opened
+
+    def forward(self, images: Tensor) -> Any:
+        return self.opened(super().forward(images))
+
+
+def of(opened: Callable[[Tensor], Any], *blocks: nn.Module) -> nn.Module:
+    return Wrapped(nn.Sequential(Opening(opened), nn.Sequential(*blocks))).eval()
+
+
 UNMEASURABLE = {
+    "planes": (of(lambda tokens: tokens.unflatten(1, (4, 4)), Planes(16), Planes(16)), r"tokens \(1, 4, 4, 24\)"),
+    "lists": (of(lambda tokens: [tokens], Listed(16), Listed(16)), r"tokens \(\)"),
     "windows": (sequence(Windowed(4), Windowed(4)), "among 4 tokens of .* 4 times an image"),
     "no projection": (sequence(Unprojected(), Unprojected()), r"none in body\.1\.0"),
 }

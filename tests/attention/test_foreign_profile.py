@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from trimformer.attention.profile import profile_attention
 from trimformer.attention.twin import permuted_twin
 from trimformer.data.batch import Batch
+from trimformer.models import create_model
 from trimformer.records.errors import UserError
 
 BATCH = Batch(IMAGES, None, ("one", "two"), (1.5, 2.0))
@@ -185,3 +186,13 @@ def test_as_many_images_as_tokens_are_not_mistaken_for_them() -> None:
     whole, halves = profile_attention(network, [images]), profile_attention(network, [images[:7], images[7:]])
     key = "all/norm_weighted/far_field_ratio"
     assert whole.model[key] == pytest.approx(halves.model[key], abs=1e-6)
+
+
+def test_a_hybrid_of_ours_is_measured_alike_inside_a_wrapper() -> None:
+    torch.manual_seed(0)
+    model = create_model("unetr", num_classes=3, num_blocks=2, size="tiny", image_size=32, patch_size=8)
+    batch = Batch(IMAGES[:, :1], None, ("one", "two"))
+    plain, wrapped = profile_attention(model, [batch]), profile_attention(Wrapped(model), [batch])
+    assert wrapped.block_names == ("body.transformer.blocks.0", "body.transformer.blocks.1")
+    for key, values in plain.model.items():
+        np.testing.assert_array_equal(wrapped.model[key], values)

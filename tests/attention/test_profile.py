@@ -7,8 +7,8 @@ import torch
 from trimformer.attention.blocks import find_transformer
 from trimformer.attention.geometry import Region, covering_tokens, token_distances
 from trimformer.attention.measures import RegionMeasures
+from trimformer.attention.observe import AttentionCall, observe_attention
 from trimformer.attention.profile import profile_attention
-from trimformer.attention.record import AttentionCall, observe_attention
 from trimformer.attention.rollout import half_residual, norm_weighted
 from trimformer.data.batch import Batch
 from trimformer.models import SegmentationModel, create_model

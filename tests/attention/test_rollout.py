@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from trimformer.attention.record import AttentionCall
+from trimformer.attention.observe import AttentionCall
 from trimformer.attention.rollout import half_residual, norm_weighted
 
 

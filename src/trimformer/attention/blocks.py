@@ -1,6 +1,5 @@
 """The transformer inside any network: its blocks in their order, and what lies between attention and residual."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from trimformer.attention.follow import Event, follow
+from trimformer.attention.naming import name_blocks, nothing_recorded, one_shape
 from trimformer.attention.token_grid import TokenGrid, find_token_grid
 from trimformer.records.errors import UserError
 
@@ -48,7 +48,8 @@ def own_transformer(model: nn.Module) -> Transformer | None:
     """
     transformer: Any = getattr(model, "transformer", None)
     blocks = getattr(transformer, "blocks", None)
-    if not isinstance(blocks, nn.ModuleList) or not hasattr(transformer, "grid_size"):
+    told = all(hasattr(transformer, name) for name in ("taps", "grid_size", "patch_size"))
+    if not told or not isinstance(blocks, nn.ModuleList):
         return None
     if len(blocks) == 0:
         raise nothing_recorded(model, ())
@@ -95,99 +96,6 @@ def find_transformer(model: nn.Module, images: Tensor) -> Transformer:
     return Transformer(tuple(_block(model, name, events) for name in names), grid)
 
 
-def name_blocks(model: nn.Module, events: Sequence[Event]) -> list[str]:
-    """For every attention of a forward pass, the full path of the block that it runs in.
-
-    The blocks are the members of one `nn.ModuleList` or `nn.Sequential`, each with one of the attentions. Where a
-    single attention leaves several to choose from, it is the outermost of equal members.
-
-    Raises:
-        UserError: No attention ran, or there is no such sequence.
-    """
-    stacks = [event.stack for event in events if event.kind == "attention"]
-    if not stacks:
-        raise nothing_recorded(model, events)
-    sequences = [_parent(name) for name in stacks[0] if _is_sequence(model, _parent(name))]
-    members = [[_member(sequence, stack) for stack in stacks] for sequence in sequences]
-    fitting = [names for names in members if None not in names and len(set(names)) == len(stacks)]
-    if not fitting:
-        raise UserError(
-            "A transformer is one nn.ModuleList or nn.Sequential of blocks with one attention each",
-            _why_not(members, stacks),
-            "Give the part of the network that is such a sequence; stages and cross-attention cannot be measured yet.",
-        )
-    equal = [names for names in fitting if _members_are_equal(model, str(names[0]), events)]
-    return [str(name) for name in (equal or fitting)[0]]
-
-
-def nothing_recorded(model: nn.Module, events: Sequence[Event]) -> UserError:
-    """The error of a network in which no attention could be seen."""
-    if softmaxes := list(dict.fromkeys(event.stack[-1] for event in events if event.kind == "softmax")):
-        return UserError(
-            "Attention can be seen where torch computes it in one function",
-            f"a softmax written out by the network, in {_some(softmaxes)}",
-            "Choose the fused attention: timm.layers.set_fused_attn(True) before timm creates the model, "
-            'attn_implementation="sdpa" of Hugging Face, use_flash_attention=True of MONAI, '
-            "F.scaled_dot_product_attention in your own code.",
-        )
-    return UserError(
-        "A model whose attention is recorded has transformer blocks",
-        f"no attention run in {type(model).__name__}",
-        "Give a model with at least one block; inside record_attention, call it.",
-    )
-
-
-def _parent(name: str) -> str:
-    return name.rpartition(".")[0]
-
-
-def _is_sequence(model: nn.Module, name: str) -> bool:
-    return isinstance(model.get_submodule(name), nn.ModuleList | nn.Sequential)
-
-
-def _member(sequence: str, stack: tuple[str, ...]) -> str | None:
-    """The member of a sequence that runs, if one does."""
-    return next((name for name in stack if name and _parent(name) == sequence), None)
-
-
-def _members_are_equal(model: nn.Module, name: str, events: Sequence[Event]) -> bool:
-    """Whether a block is one of a sequence of the same class, and takes tokens."""
-    shapes = next(event.shapes for event in events if event.kind == "module" and event.stack[-1] == name)
-    return len({type(member) for member in model.get_submodule(_parent(name)).children()}) == 1 and len(shapes[0]) == 3
-
-
-def _why_not(members: Sequence[Sequence[str | None]], stacks: Sequence[tuple[str, ...]]) -> str:
-    for names in members:
-        name, count = Counter(names).most_common(1)[0]
-        if None not in names and count > 1 and len(set(names)) > 1:
-            return f"{count} attentions in {name}"
-    if members and None not in members[-1]:
-        return f"{len(stacks)} attentions in {members[-1][0]}"
-    return f"attention in {_some([stack[-1] or 'the network itself' for stack in stacks])}"
-
-
-def _some(names: Sequence[str]) -> str:
-    """The names, or the first of many."""
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-
-
-def one_shape(events: Sequence[Event]) -> tuple[int, ...]:
-    """The shape of the queries, the same in every block.
-
-    Raises:
-        UserError: It is not, or keys are others than the queries.
-    """
-    shapes = [event.shapes for event in events if event.kind == "attention"]
-    for query, value in shapes:
-        if query[:3] != shapes[0][0][:3] or query[2] != value[2]:
-            raise UserError(
-                "Every block attends with as many heads, from all tokens to all tokens",
-                f"(batch, heads, queries, depth) {query} and {shapes[0][0]}, {value[2]} keys",
-                "Attention in windows or to reduced keys cannot be measured yet.",
-            )
-    return shapes[0][0]
-
-
 def _block(model: nn.Module, name: str, events: Sequence[Event]) -> AttentionBlock:
     """What a block does with its attention, read from what happened inside it."""
     inside = [event for event in events if name in event.stack]
@@ -199,8 +107,8 @@ def _block(model: nn.Module, name: str, events: Sequence[Event]) -> AttentionBlo
         projection = after[linears[0]].module if linears else None
         after = after[linears[0] + 1 :] if linears else []
     _, num_heads, num_tokens, depth = attention.shapes[1]
-    shape = inside[0].shapes[0]
-    if projection is None or projection.weight.shape != (shape[-1], num_heads * depth):
+    shape = next(iter(inside[0].shapes), ())
+    if len(shape) != 3 or projection is None or projection.weight.shape != (shape[-1], num_heads * depth):
         raise UserError(
             "In a block, a linear layer leads from the heads back to the width of the tokens",
             f"none in {name}, tokens {shape} and {num_heads} heads of {depth}",

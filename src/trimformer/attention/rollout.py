@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from trimformer.attention.record import AttentionCall
+from trimformer.attention.observe import AttentionCall
 
 Field = Float[Tensor, "batch queries keys"]
 

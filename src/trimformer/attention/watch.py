@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from trimformer.attention.blocks import Transformer
 from trimformer.attention.geometry import Region, covering_tokens, token_distances
 from trimformer.attention.measures import RegionMeasures, Values, named
-from trimformer.attention.record import AttentionCall, observe_attention
+from trimformer.attention.observe import AttentionCall, observe_attention
 from trimformer.attention.rollout import half_residual, norm_weighted
 from trimformer.attention.token_grid import TokenGrid
 from trimformer.data.batch import Batch
