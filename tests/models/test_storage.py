@@ -6,7 +6,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from trimformer.models import CATALOGUE, create_model, load_model, save_model
+from trimformer.models import create_model, load_model, save_model
+from trimformer.models.unetr import UNETR
 from trimformer.records.errors import UserError
 
 
@@ -20,16 +21,60 @@ def run_folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("name", CATALOGUE)
-def test_a_stored_model_gives_identical_logits(name: str, tmp_path: Path) -> None:
-    model = small_model(name)
-    model(torch.randn(4, 1, 32, 32))  # moves the running statistics
+def test_loading_leaves_the_random_state_alone(run_folder: Path) -> None:
+    before = torch.random.get_rng_state()
+    assert not load_model(run_folder).training
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_what_a_constructor_computes_without_storing_it_is_there(tmp_path: Path) -> None:
+    model = create_model("SwinUNETR", num_classes=2, size="tiny", image_size=64).eval()
     save_model(model, tmp_path / "model.safetensors", tmp_path / "model.json")
-    loaded = load_model(tmp_path)
-    images = torch.randn(2, 1, 32, 32)
-    assert torch.equal(loaded(images), model.eval()(images))
-    assert loaded.settings == model.settings
-    assert not loaded.training
+    assert all(not buffer.is_meta for buffer in load_model(tmp_path).buffers())
+
+
+class SharingNetwork(torch.nn.Module):
+    """Its two convolutions are one weight."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.first, self.second = (torch.nn.Conv2d(1, 1, 1, bias=False) for _ in range(2))
+        self.second.weight = self.first.weight
+        self.head = torch.nn.Conv2d(1, num_classes, 1)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.head(self.second(self.first(images)))
+
+
+def test_tensors_that_a_network_shares_stay_shared(tmp_path: Path) -> None:
+    model = create_model(target=f"{__name__}:SharingNetwork", num_classes=2, image_size=8).eval()
+    save_model(model, tmp_path / "model.safetensors", tmp_path / "model.json")
+    loaded: Any = load_model(tmp_path)
+    images = torch.randn(1, 1, 8, 8)
+    assert torch.equal(loaded(images), model(images))
+    assert loaded.network.first.weight is loaded.network.second.weight
+
+
+def test_a_model_that_create_model_did_not_make_is_refused(tmp_path: Path) -> None:
+    model = UNETR(num_classes=2, size="tiny", image_size=32)
+    with pytest.raises(UserError, match="one that create_model made; found a UNETR without settings"):
+        save_model(model, tmp_path / "model.safetensors", tmp_path / "model.json")
+
+
+def test_settings_from_before_targets_and_options_load_as_well(run_folder: Path) -> None:
+    description = json.loads((run_folder / "model.json").read_text())
+    for word in ("target", "options"):
+        del description["settings"][word]
+    (run_folder / "model.json").write_text(json.dumps(description))
+    assert load_model(run_folder).settings["num_blocks"] == 1
+
+
+@pytest.mark.parametrize("target", ["os:system", "subprocess:run"])
+def test_a_description_from_a_stranger_reaches_no_command(run_folder: Path, target: str) -> None:
+    settings = {"target": target, "num_classes": 2, "options": {"command": "touch reached"}}
+    (run_folder / "model.json").write_text(json.dumps({"settings": settings}))
+    with pytest.raises(UserError, match=r"a module that holds networks; found .* in .*model\.json"):
+        load_model(run_folder)
 
 
 def test_the_memory_format_does_not_matter(tmp_path: Path) -> None:
@@ -59,6 +104,19 @@ def test_the_description_says_what_the_model_is(run_folder: Path) -> None:
     parts = description["parameters"]
     assert parts["total"] == sum(parts[part] for part in ("transformer", "trunk", "decoder", "head"))
     assert description["trimformer_version"] == "0.1.0"
+    assert description["taps"] == [1]
+
+
+def test_the_taps_of_a_full_decoder_are_told_and_a_u_net_has_none(tmp_path: Path) -> None:
+    models = {
+        "unet": create_model("unet", num_classes=2, size="tiny", image_size=32),
+        "unetr": create_model("unetr", num_classes=2, num_blocks=6, size="tiny", image_size=32),
+    }
+    told = {}
+    for name, model in models.items():
+        save_model(model, tmp_path / "model.safetensors", tmp_path / "model.json")
+        told[name] = json.loads((tmp_path / "model.json").read_text())["taps"]
+    assert told == {"unet": None, "unetr": [2, 3, 5, 6]}
 
 
 def test_nothing_but_the_two_files_is_left(run_folder: Path) -> None:

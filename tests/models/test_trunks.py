@@ -59,6 +59,7 @@ def test_resnets_and_densenets_alone_are_narrower_at_tiny_size(name: str, widths
         ("hrnet_w18_small", (2, 4, 8, 16)),
         ("inception_v3", (2, 4, 8, 16)),
         ("convnext_atto", (4, 8, 16)),
+        ("tresnet_m", (4, 8, 16)),
         ("pvt_v2_b0", (4, 8, 16)),
         ("swin_tiny_patch4_window7_224", (4, 8, 16)),
         ("mambaout_femto", (4, 8, 16)),

@@ -1,4 +1,7 @@
-"""A model on disk: its weights as safetensors, its description as JSON. Nothing here can run code."""
+"""A model on disk: its weights as safetensors, its description as JSON.
+
+Neither file can hold code; the description of a user's own network names the module whose code builds it.
+"""
 
 from dataclasses import asdict
 from importlib.metadata import version
@@ -18,6 +21,7 @@ from trimformer.records.files import read_json, write_json, write_whole
 from trimformer.records.run_folder import RunFolder
 
 NEXT_STEP = "Give a run folder whose training has finished, or train again."
+BUILD_IT = "Build it with create_model; your own class comes in as its target."
 
 
 def save_model(model: SegmentationModel, weights_file: Path, description_file: Path) -> None:
@@ -26,13 +30,19 @@ def save_model(model: SegmentationModel, weights_file: Path, description_file: P
     Args:
         model: A model that `create_model` made.
         weights_file: For the safetensors.
-        description_file: For the JSON: settings, version, parameters by part.
+        description_file: For the JSON: settings, version, parameters by part, and for a hybrid after how many blocks
+            its decoder reads.
 
     Raises:
-        UserError: A file cannot be written.
+        UserError: A file cannot be written, or `create_model` did not make the model.
     """
-    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    if not hasattr(model, "settings"):
+        raise UserError(
+            "A model to save is one that create_model made", f"a {type(model).__name__} without settings", BUILD_IT
+        )
+    weights = {name: _copy_of(tensor) for name, tensor in model.state_dict().items()}
     parameters = count_parameters(model)
+    is_hybrid = hasattr(model, "transformer")
     write_whole(weights_file, lambda temporary: _write_weights(weights, temporary))
     write_json(
         description_file,
@@ -40,12 +50,21 @@ def save_model(model: SegmentationModel, weights_file: Path, description_file: P
             "settings": model.settings,
             "trimformer_version": version("trimformer"),
             "parameters": asdict(parameters) | {"total": parameters.total},
+            "taps": list(model.transformer.taps) if is_hybrid else None,
         },
     )
 
 
+def _copy_of(tensor: Tensor) -> Tensor:
+    """Rows last and memory of its own, which safetensors asks for; a network may share one tensor under two names."""
+    return tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+
+
 def load_model(run_folder: Path | str, checkpoint: Literal["best", "last"] = "best") -> SegmentationModel:
     """Rebuild the model of a run with its weights, ready to predict (eval mode).
+
+    The random state stays as it is. A run of the user's own network (`target`) imports and calls the module that it
+    names: load such runs from people only whose programs you would start.
 
     Args:
         run_folder: The folder with `model.json` and the safetensors beside it.
@@ -59,15 +78,15 @@ def load_model(run_folder: Path | str, checkpoint: Literal["best", "last"] = "be
     model = _rebuild(run.model_file)
     weights = _read_weights(weights_file)
     _check_fit(weights, model.state_dict(), weights_file)
-    model.load_state_dict(weights, assign=True)
+    model.load_state_dict(weights)
     return model.eval()
 
 
 def _rebuild(description_file: Path) -> SegmentationModel:
     description = read_json(description_file, NEXT_STEP)
     try:
-        # On the meta device nothing is initialised: the stored weights take their places.
-        with torch.device("meta"):
+        # Built as any model is: what a constructor computes without storing it must be there.
+        with torch.random.fork_rng(devices=[]):
             return create_model(**description["settings"])
     except (KeyError, TypeError) as error:
         raise UserError("The file must describe a model", f"{description_file}: {error}", NEXT_STEP) from None

@@ -137,7 +137,8 @@ def _deepest_features(name: str, size: Size, image_size: int, in_channels: int) 
     """The index of the deepest feature of each stride, known from a network that is described but not filled."""
     with torch.device("meta"):
         network = timm_features(name, size, image_size, in_channels)
-    return {feature["reduction"]: index for index, feature in enumerate(network.feature_info.info)}
+    # timm lists a stride that a network passes over (a TResNet's 2) as a feature of no module.
+    return {one["reduction"]: index for index, one in enumerate(network.feature_info.info) if one["module"]}
 
 
 def _check_deepest(name: str, stride: int, indices: dict[int, int]) -> None:
