@@ -30,7 +30,7 @@ def small_experiment() -> Experiment:
         {
             "name": "small",
             "data": {"dataset": "brain", "image_size": 48, "num_patients": 12, "selection_patients": 1},
-            "model": {"name": "unetr", "size": "tiny", "num_blocks": 2, "patch_size": 8},
+            "model": {"name": "unetr", "size": "tiny", "num_blocks": 2, "patch_size": 8, "weights": "none"},
             "training": {"epochs": 2, "batch_size": 16, "learning_rate": 1e-3, "precision": "32"},
         },
         source="the tests",

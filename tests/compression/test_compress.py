@@ -7,6 +7,7 @@ import torch
 from trimformer.compression.compress import compress, compressed_experiment
 from trimformer.models import create_model, load_model
 from trimformer.records.errors import UserError
+from trimformer.records.experiment import Experiment
 from trimformer.records.run_folder import RunFolder
 from trimformer.training.start import starting_model
 
@@ -51,6 +52,25 @@ def test_a_unet_cannot_be_compressed(trained_run: RunFolder, tmp_path: Path) -> 
     trained_run.experiment().with_changes(model={"name": "unet"}).save(tmp_path / "experiment.toml")
     with pytest.raises(UserError, match="has transformer blocks"):
         compressed_experiment(RunFolder(tmp_path), 1, "full", "scratch")
+
+
+def test_the_trunk_begins_where_the_transformer_does(trained_run: RunFolder, tmp_path: Path) -> None:
+    cats = {"name": "cats", "weights": "imagenet21k", "trunk_weights": "imagenet"}
+    trained_run.experiment().with_changes(model=cats).save(tmp_path / "experiment.toml")
+    inherited, scratch = (
+        compressed_experiment(RunFolder(tmp_path), 1, "full", weights).model for weights in ("inherited", "scratch")
+    )
+    assert (inherited.weights, inherited.trunk_weights) == (str(tmp_path.resolve()), None)
+    assert (scratch.weights, scratch.trunk_weights) == ("none", None)
+
+
+def test_the_users_own_network_is_trained_anew_with_fewer_blocks_and_inherits_nothing(tmp_path: Path) -> None:
+    own = Experiment().with_changes(model={"target": "my.networks:deep", "num_blocks": 24})
+    own.save(tmp_path / "experiment.toml")
+    run = RunFolder(tmp_path)
+    assert compressed_experiment(run, 13, "full", "scratch").model.num_blocks == 13
+    with pytest.raises(UserError, match=r"inherited by the hybrids; found my\.networks:deep"):
+        compressed_experiment(run, 13, "full", "inherited")
 
 
 def test_more_blocks_than_the_run_has_are_refused(trained_run: RunFolder) -> None:

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 
@@ -60,6 +62,16 @@ def test_blocks_that_are_not_there_or_out_of_order_are_refused(blocks: list[int]
         keep_blocks(tiny("unetr"), blocks)
 
 
-def test_a_unet_has_no_blocks_to_keep() -> None:
-    with pytest.raises(UserError, match="kept of a hybrid"):
-        keep_blocks(tiny("unet"), [0])
+@pytest.mark.parametrize(
+    ("settings", "found"),
+    [({"name": "unet"}, "unet"), ({"target": f"{__name__}:OwnNetwork"}, f"{__name__}:OwnNetwork")],
+)
+def test_a_network_without_a_transformer_of_ours_has_no_blocks_to_keep(settings: dict[str, Any], found: str) -> None:
+    model = create_model(**settings, num_classes=3, size="tiny", image_size=32)
+    with pytest.raises(UserError, match=f"kept of a hybrid; found {found}"):
+        keep_blocks(model, [0])
+
+
+class OwnNetwork(torch.nn.Conv2d):
+    def __init__(self, num_classes: int, num_blocks: int = 3) -> None:
+        super().__init__(1, num_classes, 2 * num_blocks + 1, padding=num_blocks)

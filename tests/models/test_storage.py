@@ -43,7 +43,8 @@ class SharingNetwork(torch.nn.Module):
         self.head = torch.nn.Conv2d(1, num_classes, 1)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.head(self.second(self.first(images)))
+        logits: torch.Tensor = self.head(self.second(self.first(images)))
+        return logits
 
 
 def test_tensors_that_a_network_shares_stay_shared(tmp_path: Path) -> None:

@@ -32,11 +32,36 @@ def test_what_is_saved_reads_back_the_same(tmp_path: Path) -> None:
     assert read_experiment(tmp_path / "e.toml") == experiment
 
 
-def test_a_unet_has_no_blocks(tmp_path: Path) -> None:
-    experiment = read_experiment(written(tmp_path, '[model]\nname = "unet"\n'))
-    assert experiment.model.num_blocks is None
+@pytest.mark.parametrize(
+    ("model", "name", "num_blocks", "weights"),
+    [
+        ("", "unetr", 12, "imagenet21k"),
+        ('name = "CATS"', "cats", 12, "imagenet21k"),
+        ('name = "trans_unet"\nnum_blocks = 3\nweights = "none"', "transunet", 3, "none"),
+        ('name = "unet"', "unet", None, "none"),
+        ('name = "unet"\nnum_blocks = 3', "unet", None, "none"),
+        ('name = "SegResNet"\n[model.options]\ninit_filters = 8', "SegResNet", None, "none"),
+        ('target = "my.networks:deep"', None, None, "none"),
+        ('target = "my.networks:deep"\nnum_blocks = 24', None, 24, "none"),
+    ],
+)
+def test_blocks_and_weights_follow_the_network_and_read_back(
+    tmp_path: Path, model: str, name: str | None, num_blocks: int | None, weights: str
+) -> None:
+    experiment = read_experiment(written(tmp_path, f"[model]\n{model}\n"))
+    assert (experiment.model.name, experiment.model.num_blocks, experiment.model.weights) == (name, num_blocks, weights)
     experiment.save(tmp_path / "again.toml")
     assert read_experiment(tmp_path / "again.toml") == experiment
+
+
+def test_what_was_not_set_follows_a_change() -> None:
+    unetr = Experiment()
+    unet = unetr.with_changes(model={"name": "unet"}).model
+    assert (unet.num_blocks, unet.weights) == (None, "none")
+    own = unetr.with_changes(model={"target": "my.networks:deep", "options": {"width": 3}}).model
+    assert (own.name, own.num_blocks, own.options) == (None, None, {"width": 3})
+    random = unetr.with_changes(model={"weights": "none"})
+    assert random.with_changes(model={"name": "cats"}).model.weights == "none"
 
 
 def test_overrides_are_toml_values_or_plain_words(tmp_path: Path) -> None:
@@ -51,10 +76,11 @@ def test_overrides_are_toml_values_or_plain_words(tmp_path: Path) -> None:
     ("text", "overrides", "message"),
     [
         ("[model\n", [], "must be TOML"),
-        ("[model]\nblocks = 3\n", [], "Valid keys there: name, size, num_blocks"),
+        ("[model]\nblocks = 3\n", [], "Valid keys there: target, name, size, num_blocks"),
         ("colour = 1\n", [], "Valid keys there: name, seed, data, model, training"),
-        ("[model]\nnum_blocks = 13\n", [], "less than or equal to 12"),
-        ('[model]\nname = "resnet"\n', [], "'unetr', 'cats', 'transunet' or 'unet'"),
+        ("[model]\nnum_blocks = 13\n", [], "model.num_blocks: a hybrid has 12 blocks at most; found 13"),
+        ('[model]\nname = "../unetr"\n', [], "model.name: string should match pattern"),
+        ('[model]\nname = "unet"\ntarget = "my:net"\n', [], "model.name: a model has either a name or a target"),
         ('name = "../up"\n', [], "should match pattern"),
         ("data = 3\n", [], "data: "),
         ("", ["model.num_blocks"], "--set takes key=value"),

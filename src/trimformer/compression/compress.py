@@ -20,6 +20,12 @@ def compressed_experiment(run: RunFolder, num_blocks: int, decoder: Decoder, wei
     available = experiment.model.num_blocks
     if available is None:
         raise UserError("A model to compress has transformer blocks", f"none in {run.path}", "Give a hybrid's run.")
+    if experiment.model.target and weights == "inherited":
+        raise UserError(
+            "Trained blocks are inherited by the hybrids",
+            f"{experiment.model.target} in {run.path}",
+            "Give --weights scratch, which trains the user's own network with fewer blocks anew.",
+        )
     if num_blocks > available:
         raise UserError(
             "A compressed model keeps at most the blocks its run has",
@@ -32,6 +38,7 @@ def compressed_experiment(run: RunFolder, num_blocks: int, decoder: Decoder, wei
             "num_blocks": num_blocks,
             "decoder": decoder,
             "weights": str(run.path.resolve()) if weights == "inherited" else "none",
+            "trunk_weights": None,
         },
     )
 

@@ -25,9 +25,10 @@ def keep_blocks(model: SegmentationModel, blocks: Sequence[int]) -> Segmentation
         >>> len(tf.keep_blocks(model, [0, 1, 2]).transformer.blocks)
         3
     """
+    if not hasattr(model, "transformer"):
+        found = model.settings["name"] or model.settings["target"]
+        raise UserError("Blocks are kept of a hybrid", found, "Give a transunet, cats or unetr model.")
     available = model.settings["num_blocks"]
-    if available is None:
-        raise UserError("Blocks are kept of a hybrid", model.settings["name"], "Give a transunet, cats or unetr model.")
     if sorted(set(blocks)) != list(blocks) or not all(0 <= index < available for index in blocks):
         raise UserError(
             f"Blocks to keep are rising numbers from 0 to {available - 1}", list(blocks), "Name each block once."

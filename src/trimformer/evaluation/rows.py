@@ -8,7 +8,9 @@ from torch import nn
 
 from trimformer.evaluation.evaluate import evaluate_run
 from trimformer.models import count_parameters
+from trimformer.models.weights.files import READERS
 from trimformer.records.evaluation import Evaluation
+from trimformer.records.experiment import ModelSettings
 from trimformer.records.progress import Progress
 from trimformer.records.results import DiceSummary, ModelRow
 from trimformer.records.run_folder import RunFolder
@@ -28,7 +30,7 @@ class Candidate:
         if is_reference:
             return cls(run, "reference")
         if model.num_blocks is None:
-            return cls(run, "plain U-Net")
+            return cls(run, "plain U-Net" if model.name == "unet" else str(model.name or model.target))
         return cls(run, "zero blocks" if model.num_blocks == 0 else f"{model.num_blocks} blocks")
 
     def evaluation(self, progress: Progress) -> Evaluation:
@@ -52,20 +54,20 @@ def run_row(
     """
     settings = candidate.run.experiment().model
     own, full = count_parameters(model), count_parameters(reference_model)
-    is_hybrid = settings.num_blocks is not None
+    has_transformer = own.transformer > 0
     return ModelRow(
         name=candidate.run.name,
         role=candidate.role,
         run=Path(os.path.relpath(candidate.run.path, folder)).as_posix(),
-        size=settings.size,
+        size=settings.size if settings.name else None,
         num_blocks=settings.num_blocks,
-        decoder=settings.decoder if is_hybrid else None,
-        weights="scratch" if settings.weights == "none" else "inherited",
+        decoder=settings.decoder if has_transformer else None,
+        weights=_weights(settings),
         parameters=own.total,
         parameters_transformer=own.transformer,
         parameters_saved_percent=100 * (full.total - own.total) / full.total,
         parameters_saved_by_blocks_percent=(
-            100 * (full.transformer - own.transformer) / full.total if is_hybrid else None
+            100 * (full.transformer - own.transformer) / full.total if has_transformer else None
         ),
         dice=_dice(evaluation, Evaluation.load(candidate.run.last_evaluation_file)),
         dice_change_percent=_percent_change(evaluation, reference),
@@ -79,6 +81,16 @@ def baseline_row(name: str, evaluation: Evaluation, reference: Evaluation) -> Mo
     network_only = dict.fromkeys(set(ModelRow.model_fields) - {"name", "role", "dice", "dice_change_percent"})
     scores = {"dice": _dice(evaluation, None), "dice_change_percent": _percent_change(evaluation, reference)}
     return ModelRow.model_validate({"name": name, "role": name} | network_only | scores)
+
+
+def _weights(settings: ModelSettings) -> str:
+    """In one word where a model began: `scratch`, `inherited` from a run, or `pretrained`, be it the trunk alone."""
+    if settings.weights == "none":
+        return "scratch" if settings.trunk_weights in (None, "none") else "pretrained"
+    path = Path(settings.weights)
+    # A run folder that is gone by now is known by its absolute path, which `compress` writes.
+    is_run = path.is_dir() or (path.is_absolute() and path.suffix not in READERS)
+    return "inherited" if is_run else "pretrained"
 
 
 def _dice(evaluation: Evaluation, last: Evaluation | None) -> DiceSummary:

@@ -6,11 +6,24 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from trimformer.records.choices import Decoder
 from trimformer.records.errors import UserError
 from trimformer.records.files import read_text, write_text
+from trimformer.records.model_names import HYBRIDS, OWN_NETWORKS, plain_name
+
+MAX_BLOCKS = 12
+"""Blocks of the hybrids as they were published."""
 
 EPOCHS = {"ibsr18": 80, "emidec": 100, "synapse": 80}
 """Epochs of the paper, by dataset; elsewhere 80."""
@@ -32,23 +45,60 @@ class DataSettings(_Settings):
     )
 
 
+def _default_name(given: dict[str, Any]) -> str | None:
+    return None if given.get("target") else "unetr"
+
+
+def _default_blocks(given: dict[str, Any]) -> int | None:
+    return MAX_BLOCKS if given.get("name") in HYBRIDS else None
+
+
+def _default_weights(given: dict[str, Any]) -> str:
+    return "imagenet21k" if given.get("name") in HYBRIDS else "none"
+
+
+def _own_name_plain(name: Any) -> Any:
+    """`UNETR` and `Trans_UNet` are ours as well, as `trimformer.create_model` reads them."""
+    return plain_name(name) if isinstance(name, str) and plain_name(name) in OWN_NETWORKS else name
+
+
 class ModelSettings(_Settings):
     """Which network; the words are those of `trimformer.create_model`."""
 
-    name: Literal["unetr", "cats", "transunet", "unet"] = "unetr"
+    target: str | None = Field(None, description="package.module:factory, the user's own network instead of a name")
+    name: Annotated[str | None, BeforeValidator(_own_name_plain)] = Field(
+        default_factory=_default_name, pattern=r"^[A-Za-z][A-Za-z0-9_.]*$"
+    )
     size: Literal["base", "small", "tiny"] = "base"
-    num_blocks: int | None = Field(12, ge=0, le=12)
+    num_blocks: int | None = Field(default_factory=_default_blocks, ge=0)
     patch_size: Literal[16, 8] = 16
     decoder: Decoder = "full"
     trunk: str | None = None
-    weights: str = Field("none", description="none, or a run folder whose weights are inherited")
+    weights: str = Field(default_factory=_default_weights, description="imagenet21k, none, a file or a run folder")
+    trunk_weights: str | None = None
+    options: dict[str, Any] = Field({}, description="more arguments of the target's factory or of MONAI's network")
 
     @model_validator(mode="before")
     @classmethod
-    def _a_unet_has_no_blocks(cls, values: Any) -> Any:
-        if isinstance(values, dict) and values.get("name") == "unet":
-            return {**values, "num_blocks": None}
-        return values
+    def _only_hybrids_and_targets_have_blocks(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or values.get("target"):
+            return values
+        is_hybrid = _own_name_plain(values.get("name") or "unetr") in HYBRIDS
+        return values if is_hybrid else {**values, "num_blocks": None}
+
+    @field_validator("name")
+    @classmethod
+    def _either_name_or_target(cls, name: str | None, given: Any) -> str | None:
+        if (name is None) == (given.data.get("target") is None):
+            raise PydanticCustomError("name_or_target", "a model has either a name or a target")
+        return name
+
+    @field_validator("num_blocks")
+    @classmethod
+    def _a_hybrid_has_twelve_at_most(cls, num_blocks: int | None, given: Any) -> int | None:
+        if given.data.get("name") in HYBRIDS and (num_blocks or 0) > MAX_BLOCKS:
+            raise PydanticCustomError("too_many_blocks", f"a hybrid has {MAX_BLOCKS} blocks at most")
+        return num_blocks
 
 
 class TrainingSettings(_Settings):
@@ -83,15 +133,15 @@ class Experiment(_Settings):
         return {**values, "training": {"epochs": epochs, **training}}
 
     def with_changes(self, **changes: dict[str, Any] | str | int) -> "Experiment":
-        """A new experiment in which single settings differ.
+        """A new experiment in which single settings differ; defaults that depend on them follow.
 
         Example:
             >>> Experiment().with_changes(model={"num_blocks": 3}).model.num_blocks
             3
         """
-        document = self.model_dump()
+        document = self.model_dump(exclude_unset=True)
         for key, value in changes.items():
-            document[key] = {**document[key], **value} if isinstance(value, dict) else value
+            document[key] = {**document.get(key, {}), **value} if isinstance(value, dict) else value
         return parse_experiment(document, source="the changed experiment")
 
     def save(self, path: Path) -> None:
