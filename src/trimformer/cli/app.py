@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from trimformer import __version__
-from trimformer.cli import choose, compare, compress, demo, evaluate, inspect, report, train
+from trimformer.cli import choose, compare, compress, demo, evaluate, inspect, models, report, train
 from trimformer.cli.terminal import complain
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 COMMANDS: dict[str, Callable[..., None]] = {
     "demo": demo.demo,
+    "models": models.models,
     "train": train.train,
     "evaluate": evaluate.evaluate,
     "inspect": inspect.inspect,

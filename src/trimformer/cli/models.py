@@ -1,0 +1,131 @@
+"""`trimformer models`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from trimformer.cli.terminal import JsonOption, print_json, print_table, progress_bars, say
+from trimformer.records.choices import Decoder
+
+if TYPE_CHECKING:
+    from trimformer.models.facts import ModelFacts
+
+COLUMNS = ("model", "blocks", "parameters", "transformer", "operations", "taps", "weights of imagenet21k")
+
+
+def models(  # noqa: PLR0917 - options, which are typed by name
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="One model, or a 2D network of MONAI; all if left out.")
+    ] = None,
+    blocks: Annotated[int, typer.Option(help="Transformer blocks, 0 to 12.")] = 12,
+    decoder: Annotated[Decoder, typer.Option(help="The decoder of a hybrid.")] = "full",
+    trunk: Annotated[str | None, typer.Option(help="The trunk of cats; the paper's three if left out.")] = None,
+    size: Annotated[Literal["base", "small", "tiny"], typer.Option(help="How wide.")] = "base",
+    patch_size: Annotated[int, typer.Option(help="16 or 8 pixels.")] = 16,
+    image_size: Annotated[int, typer.Option(help="Rows = columns of a slice.")] = 224,
+    num_classes: Annotated[int, typer.Option(help="Classes, background counted.")] = 4,
+    figure: Annotated[Path | None, typer.Option(help="Draw the model NAME into a .png, .svg or .pdf file.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """List the models: parameters, multiply-accumulates, taps, weights; or show one of them, and draw it."""
+    settings = {
+        "num_classes": num_classes,
+        "num_blocks": blocks,
+        "decoder": decoder,
+        "size": size,
+        "patch_size": patch_size,
+        "image_size": image_size,
+    }
+    if name is None:
+        _check_no_figure(figure)
+        _list_all(settings, trunk, json)
+    else:
+        _show_one(settings | {"name": name, "trunk": trunk}, figure, json)
+
+
+def _check_no_figure(figure: Path | None) -> None:
+    from trimformer.records.errors import UserError
+
+    if figure is not None:
+        raise UserError("A figure shows one model", f"--figure {figure} without NAME", "Say which model to draw.")
+
+
+def _list_all(settings: dict[str, Any], trunk: str | None, json: bool) -> None:
+    from trimformer.models import CATALOGUE
+    from trimformer.models.facts import create_without_data, model_facts
+
+    wanted = [
+        {"name": name, "trunk": one_trunk}
+        for name, entry in CATALOGUE.items()
+        for one_trunk in ((trunk,) if trunk and entry.trunks else entry.trunks or (None,))
+    ]
+    facts = []
+    with progress_bars(shown=not json) as progress:
+        for index, choice in enumerate(wanted, start=1):
+            facts.append(model_facts(create_without_data(**settings, **choice)))
+            progress("counting", index, len(wanted))
+    if json:
+        print_json({"models": [one.document() for one in facts]})
+        return
+    title = (
+        f"{settings['size']}, {settings['num_classes']} classes, {settings['image_size']} pixels, patches of"
+        f" {settings['patch_size']}, {settings['decoder']} decoder; operations: multiply-accumulates of one slice"
+    )
+    print_table(title, COLUMNS, map(_row, facts))
+
+
+def _row(facts: "ModelFacts") -> list[str]:
+    settings = facts.settings
+    blocks = settings["num_blocks"]
+    return [
+        " ".join(filter(None, (settings["name"], settings["trunk"]))),
+        "-" if blocks is None else str(blocks),
+        _scaled(facts.parameters.total),
+        _scaled(facts.parameters.transformer),
+        _scaled(facts.operations.by_call),
+        " ".join(map(str, facts.taps)) or "-",
+        "\n".join(name.removeprefix("timm/") for name in facts.weights.values()) or "-",
+    ]
+
+
+def _show_one(settings: dict[str, Any], figure: Path | None, json: bool) -> None:
+    from trimformer.report.architecture import check_suffix, draw_architecture
+
+    if figure is not None:
+        check_suffix(figure)
+    from trimformer.models.description import describe_model
+    from trimformer.models.facts import create_without_data, model_facts
+
+    model = create_without_data(**settings)
+    facts = model_facts(model)
+    if figure is not None:
+        draw_architecture(describe_model(model), figure)
+    if json:
+        print_json(facts.document() | {"figure": figure and str(figure)})
+        return
+    print_table(_row(facts)[0], ("property", "value"), _details(facts))
+    if figure is not None:
+        say(f"Figure: {figure.resolve()}")
+
+
+def _details(facts: "ModelFacts") -> list[tuple[str, str]]:
+    document, operations = facts.document(), facts.operations
+    shown = {key: value for key, value in facts.settings.items() if value not in (None, {}) and key != "name"}
+    agree = "both counts agree" if operations.agree else f"{operations.by_kernel:,} counted by kernel"
+    weights = [(f"imagenet21k weights, {part}", name) for part, name in facts.weights.items()]
+    return [
+        *((key.replace("_", " "), str(value)) for key, value in shown.items()),
+        *((f"parameters, {part}", f"{count:,}") for part, count in document["parameters"].items() if count),
+        ("multiply-accumulates of one slice", f"{operations.by_call:,} ({agree})"),
+        ("decoder reads after blocks", ", ".join(map(str, facts.taps)) or "-"),
+        ("tokens", " × ".join(map(str, facts.token_grid or ())) or "-"),
+        *(weights or [("imagenet21k weights", "-")]),
+    ]
+
+
+def _scaled(count: int) -> str:
+    for unit, name in ((1e9, "G"), (1e6, "M")):
+        if count >= unit:
+            return f"{count / unit:.2f} {name}"
+    return str(count) if count else "-"
