@@ -1,29 +1,13 @@
 import json
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from trimformer.cli.app import main
 from trimformer.records.run_folder import RunFolder
 
 Typed = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def trimformer(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Typed:
-    """Type a command: its exit code, what it prints for people and what it complains."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["trimformer", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        printed = capsys.readouterr()
-        return int(ended.value.code or 0), printed.out, printed.err
-
-    return run
 
 
 @pytest.fixture(scope="module")
