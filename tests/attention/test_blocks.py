@@ -66,6 +66,13 @@ class Windowed(nn.Module):
         return mixed
 
 
+class ReducedKeys(Windowed):
+    def forward(self, tokens: Tensor) -> Tensor:
+        heads = tokens.unsqueeze(1)
+        keys = heads[:, :, ::2]
+        return torch.add(tokens, self.proj(F.scaled_dot_product_attention(heads, keys, keys).squeeze(1)))
+
+
 class Unprojected(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         heads = tokens.unsqueeze(1)
@@ -106,6 +113,7 @@ BOTH = {
     "two in the only block": (sequence(Twice()), r"2 attentions in body\.1\.0"),
     "two sequences": (Stages().eval(), r"attention in first\.0, second\.0"),
     "no sequence": (NoSequence().eval(), "attention in only"),
+    "fewer keys": (sequence(ReducedKeys(16), ReducedKeys(16)), "8 keys"),
     "windows of two sizes": (sequence(Windowed(4), Windowed(16)), r"\(4, 1, 4, 24\)|\(8, 1, 4, 24\)"),
 }
 

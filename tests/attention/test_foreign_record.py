@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
@@ -17,6 +18,7 @@ from foreign_networks import (
 from torch import Tensor, nn
 
 from trimformer.attention.record import record_attention
+from trimformer.models import create_model
 
 every_network = pytest.mark.parametrize("name", NETWORKS)
 
@@ -69,8 +71,9 @@ def test_blocks_are_found_inside_a_segmentation_model_that_calls_parts_of_the_ne
     assert (recording.grid_size, recording.num_prefix_tokens) == ((4, 4), NETWORKS[name][2])
 
 
-def test_one_block_is_the_member_of_equal_members_that_takes_tokens() -> None:
-    network = nn.Sequential(OwnNetwork(num_blocks=1), nn.Identity()).eval()
+@pytest.mark.parametrize("others", [[], [nn.Identity()]], ids=["alone", "with others"])
+def test_one_block_is_the_member_of_equal_members_that_takes_tokens(others: list[nn.Module]) -> None:
+    network = nn.Sequential(OwnNetwork(num_blocks=1), *others).eval()
     with record_attention(network) as recording:
         network(IMAGES)
     assert list(recording.maps) == ["0.blocks.0"]
@@ -97,17 +100,50 @@ def test_several_passes_append_and_a_failed_pass_leaves_nothing() -> None:
 
 class FailsAtTheEnd(OwnNetwork):
     def forward(self, images: Tensor) -> Tensor:
-        super().forward(images)
-        raise ZeroDivisionError
+        tokens = super().forward(images)
+        if images.isnan().any():
+            raise ZeroDivisionError
+        return tokens
 
 
-@pytest.mark.parametrize("images", [IMAGES, IMAGES[:1]])
-def test_no_trace_is_left_after_an_exception_inside_the_network(images: Tensor) -> None:
+def test_no_trace_is_left_after_an_exception_inside_the_network() -> None:
     network = FailsAtTheEnd()
     with pytest.raises(ZeroDivisionError), record_attention(network):
-        network(images)
+        network(IMAGES * torch.nan)
     assert traces(network) == 0
     assert torch.backends.mha.get_fastpath_enabled()
+
+
+def test_a_pass_that_failed_after_its_attention_is_not_recorded() -> None:
+    network = FailsAtTheEnd()
+    with record_attention(network) as recording:
+        with pytest.raises(ZeroDivisionError):
+            network(IMAGES * torch.nan)
+        network(IMAGES[:1])
+    assert [maps.shape[0] for maps in recording.maps.values()] == [1, 1]
+
+
+def ours() -> nn.Module:
+    return create_model("unetr", num_classes=2, num_blocks=2, size="tiny", image_size=32, patch_size=8)
+
+
+@pytest.mark.parametrize(
+    ("make", "path"), [(ours, "transformer.blocks.0.attn.proj"), (FailsAtTheEnd, "blocks.1.merge")]
+)
+def test_after_a_failed_pass_the_attention_of_another_network_is_not_recorded(
+    make: Callable[[], nn.Module], path: str
+) -> None:
+    network = make()
+    images = IMAGES[:1, :1] if make is ours else IMAGES[:1]
+    with record_attention(network) as recording:
+        failing = network.get_submodule(path).register_forward_hook(lambda *_: 1 // 0)
+        with pytest.raises(ZeroDivisionError):
+            network(images)
+        failing.remove()
+        recording.maps.clear()
+        foreign("vit")(IMAGES)
+        network(images)
+    assert [tuple(maps.shape) for maps in recording.maps.values()] == [(1, 3, 16, 16)] * 2
 
 
 def test_blocks_called_one_by_one_are_recorded_too() -> None:

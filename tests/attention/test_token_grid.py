@@ -27,21 +27,20 @@ def test_without_a_word_from_the_model_the_grid_is_that_with_fewest_tokens_in_fr
 
 
 class Speaking(nn.Module):
-    def __init__(self, grid_size: tuple[int, int], num_prefix_tokens: int) -> None:
+    def __init__(self, grid_size: tuple[int, int]) -> None:
         super().__init__()
         self.patch_embed = nn.Identity()
         self.patch_embed.grid_size = grid_size  # type: ignore[assignment]
-        self.num_prefix_tokens = num_prefix_tokens
 
 
 def test_what_the_model_says_goes_before_what_fits() -> None:
     assert find_token_grid(nn.Identity(), 9, (24, 24)) == TokenGrid((3, 3), 8, 0)
-    model = nn.Sequential(Speaking((2, 2), 5))
+    model = nn.Sequential(Speaking((2, 2)))
     assert find_token_grid(model, 9, (24, 24)) == TokenGrid((2, 2), 12, 5)
 
 
 def test_what_the_model_says_of_another_image_size_is_passed_over() -> None:
-    assert find_token_grid(Speaking((14, 14), 1), 17, (32, 32)) == TokenGrid((4, 4), 8, 1)
+    assert find_token_grid(Speaking((14, 14)), 17, (32, 32)) == TokenGrid((4, 4), 8, 1)
 
 
 def test_rows_and_columns_of_prefix_tokens_are_removed_and_the_rest_renormalised() -> None:

@@ -48,13 +48,11 @@ def find_token_grid(model: nn.Module, num_tokens: int, image_size: tuple[int, in
         size: Any = getattr(getattr(module, "patch_embed", None), "grid_size", None)
         if isinstance(size, tuple | list) and len(size) == 2:
             grid = _grid(image_size[0] // size[0], num_tokens, image_size)
-            told: Any = getattr(module, "num_prefix_tokens", None)
-            if grid is not None and grid.grid_size == tuple(size) and told in (None, grid.num_prefix_tokens):
+            if grid is not None and grid.grid_size == tuple(size):
                 return grid
     side = math.gcd(*image_size)
     divisors = (patch for patch in range(1, side + 1) if side % patch == 0)
-    fitting = [grid for patch in divisors if (grid := _grid(patch, num_tokens, image_size)) is not None]
-    return min(fitting, key=lambda grid: grid.num_prefix_tokens, default=None)
+    return next((grid for patch in divisors if (grid := _grid(patch, num_tokens, image_size)) is not None), None)
 
 
 def _grid(patch: int, num_tokens: int, image_size: tuple[int, int]) -> TokenGrid | None:
