@@ -125,6 +125,20 @@ def test_cats_adds_trunk_and_transformer_at_every_level() -> None:
     ]
 
 
+def test_the_stages_of_a_trunk_stay_whole_whatever_its_layers_do() -> None:
+    description = described("cats", trunk="efficientnet_b0", size="base", num_blocks=1)
+    assert told(description.nodes, "addition") == [(16, 112), (24, 56), (40, 28), (112, 14)]
+    stages = told(description.nodes, "stage")
+    assert stages[:6] == [(32, 112), (16, 112), (24, 56), (40, 28), (80, 14), (112, 14)]
+
+
+def test_a_trunk_of_too_many_pieces_is_one_stage() -> None:
+    description = described("cats", trunk="hrnet_w18_small", size="base", num_blocks=2)
+    assert [node.name for node in description.nodes if node.part == "trunk"] == ["trunk"]
+    assert len([edge for edge in description.edges if edge.source == "trunk"]) == 4
+    assert [node.block for node in description.nodes if node.kind == "block"] == [1, 2]
+
+
 def test_compressed_cats_reads_the_deepest_stage_alone() -> None:
     description = described("cats", decoder="compressed", trunk="resnet34")
     nodes = {node.name: node for node in description.nodes}

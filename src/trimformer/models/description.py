@@ -18,7 +18,7 @@ from trimformer.models.pieces import Watch, find_pieces, grid_of, watching
 from trimformer.records.description import ArchitectureDescription, Edge, Kind, Node, Part, Shape
 
 MAX_NODES = 60
-"""A model with more pieces is described by its outermost modules."""
+"""A model with more pieces is described with its trunk as one, or else by its outermost modules."""
 
 JOINTS: dict[Any, tuple[Kind, str]] = dict.fromkeys((torch.cat, torch.concat), ("concatenation", "concatenation"))
 JOINTS |= dict.fromkeys(
@@ -59,13 +59,15 @@ def describe_model(
 
 
 def _trace_pieces(model: nn.Module, image: Tensor) -> tuple[list[Node], list[Edge]]:
-    fine = _Trace(model, find_pieces(model, image))
-    fine.run(image)
-    if len(fine.nodes) <= MAX_NODES:
-        return fine.nodes, fine.edges
-    coarse = _Trace(model, _outermost(model))
-    coarse.run(image)
-    return coarse.nodes, coarse.edges
+    fine = find_pieces(model, image)
+    trunk = getattr(model, "trunk", None)
+    whole_trunk = fine - set(trunk.modules()) | {trunk} if isinstance(trunk, nn.Module) else fine
+    for pieces in (fine, whole_trunk, _outermost(model)):
+        trace = _Trace(model, pieces)
+        trace.run(image)
+        if len(trace.nodes) <= MAX_NODES:
+            break
+    return trace.nodes, trace.edges
 
 
 def _outermost(model: nn.Module) -> set[nn.Module]:
@@ -132,7 +134,7 @@ class _Trace:
         if outputs and all(tensor.ndim == 3 for tensor in (*inputs, *outputs)) and len(layers) > 1:
             self._blocks += 1
             return words | {"kind": "block", "label": f"block {self._blocks}", "block": self._blocks}
-        if part == "transformer":
+        if part == "transformer" and not hasattr(module, "blocks"):
             kernel = next((layer.kernel_size for layer in layers if isinstance(layer, nn.Conv2d)), (1, 1))
             return words | {"kind": "patches", "label": f"patch embedding {kernel[0]} × {kernel[1]}"}
         if part == "trunk":

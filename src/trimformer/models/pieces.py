@@ -58,19 +58,31 @@ class _Seen:
     concatenates: bool = False
 
     @property
+    def on_tokens(self) -> bool:
+        """Whether tokens (batch, tokens, channels) go in and come out."""
+        return all(tensor.ndim == 3 for tensor in (*self.inputs, *self.outputs))
+
+    @property
     def is_one_step(self) -> bool:
         """Whether one tensor goes in and one comes out, and no third grid lies between."""
         if len(self.inputs) != 1 or len(self.outputs) != 1:
             return False
-        given, made = self.inputs[0], self.outputs[0]
-        return given.ndim == made.ndim == 3 or self.grids <= {_grid(given), _grid(made)}
+        return self.on_tokens or self.grids <= {_grid(self.inputs[0]), _grid(self.outputs[0])}
+
+    @property
+    def is_one_stage(self) -> bool:
+        """Whether one tensor goes in and one comes out on the same grid or on the next coarser one."""
+        if len(self.inputs) != 1 or len(self.outputs) != 1:
+            return False
+        before, after = _grid(self.inputs[0]), _grid(self.outputs[0])
+        return self.on_tokens or (before is not None and after is not None and before[0] <= 2 * after[0])
 
 
 def find_pieces(model: nn.Module, image: Tensor) -> set[nn.Module]:
     """Run the model once and choose, from the outside in, the modules that are looked at as a whole.
 
     A module is opened if several tensors go in or out, if a grid inside is neither that of what goes in nor of what
-    comes out, or if it concatenates itself (but for a trunk's stage, where that is a habit of its layers).
+    comes out, or if it concatenates itself. In a trunk, whose layers have habits of their own, stages stay whole.
     """
     seen: defaultdict[nn.Module, _Seen] = defaultdict(_Seen)
     watch = Watch(lambda module, given, result: _note(seen, watch.stack, module, given, result))
@@ -83,18 +95,23 @@ def find_pieces(model: nn.Module, image: Tensor) -> set[nn.Module]:
 
 def _choose(module: nn.Module, seen: dict[nn.Module, "_Seen"], in_trunk: set[nn.Module]) -> Iterator[nn.Module]:
     for child in module.children():
-        if not list(child.children()) or _is_whole(child, seen, concatenates_inside=child in in_trunk):
+        is_whole = _is_stage if child in in_trunk else _is_whole
+        if not list(child.children()) or (child in seen and is_whole(child, seen[child])):
             yield child
         else:
             yield from _choose(child, seen, in_trunk)
 
 
-def _is_whole(module: nn.Module, seen: dict[nn.Module, "_Seen"], *, concatenates_inside: bool) -> bool:
-    if module not in seen or not seen[module].is_one_step or hasattr(module, "blocks"):
+def _is_stage(_module: nn.Module, seen: _Seen) -> bool:
+    return seen.is_one_stage
+
+
+def _is_whole(module: nn.Module, seen: _Seen) -> bool:
+    if hasattr(module, "blocks"):
         return False
-    if isinstance(module, nn.Sequential) and all(tensor.ndim == 3 for tensor in seen[module].inputs):
+    if isinstance(module, nn.Sequential) and seen.on_tokens:
         return False  # a row of transformer blocks, each of which is a piece
-    return concatenates_inside or not seen[module].concatenates
+    return seen.is_one_step and not seen.concatenates
 
 
 def _note(
