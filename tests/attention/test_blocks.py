@@ -4,7 +4,19 @@ from typing import Any
 
 import pytest
 import torch
-from foreign_networks import HEADS, IMAGES, NETWORKS, WIDTH, OwnBlock, OwnNetwork, Patches, Wrapped, foreign, traces
+from foreign_networks import (
+    HEADS,
+    IMAGES,
+    NETWORKS,
+    WIDTH,
+    AsSegmentation,
+    OwnBlock,
+    OwnNetwork,
+    Patches,
+    Wrapped,
+    foreign,
+    traces,
+)
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -109,6 +121,7 @@ def sequence(*blocks: nn.Module) -> nn.Module:
 BOTH = {
     "own softmax": (sequence(Unfused(), Unfused()), r"softmax written out by the network, in body\.1\.0, body\.1\.1"),
     "no attention": (sequence(nn.Linear(WIDTH, WIDTH)), "has transformer blocks; found no attention run in Wrapped"),
+    "no attention in ours": (AsSegmentation(Patches()).eval(), "found no attention run in Patches"),
     "two in a block": (sequence(Twice(), Twice()), r"2 attentions in body\.1\.0"),
     "two in the only block": (sequence(Twice()), r"2 attentions in body\.1\.0"),
     "two sequences": (Stages().eval(), r"attention in first\.0, second\.0"),

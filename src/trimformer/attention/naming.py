@@ -46,7 +46,7 @@ def nothing_recorded(model: nn.Module, events: Sequence[Event]) -> UserError:
         )
     return UserError(
         "A model whose attention is recorded has transformer blocks",
-        f"no attention run in {type(model).__name__}",
+        f"no attention run in {type(getattr(model, 'network', model)).__name__}",
         "Give a model with at least one block; inside record_attention, call it.",
     )
 
