@@ -16,11 +16,13 @@ COLUMNS = ("model", "blocks", "parameters", "transformer", "operations", "taps",
 
 def models(  # noqa: PLR0917 - options, which are typed by name
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="One model, or a 2D network of MONAI; all if left out.")
+        str | None, typer.Argument(metavar="NAME", help="One model, or a 2D network of MONAI; all if left out.")
     ] = None,
     blocks: Annotated[int, typer.Option(help="Transformer blocks, 0 to 12.")] = 12,
     decoder: Annotated[Decoder, typer.Option(help="The decoder of a hybrid.")] = "full",
-    trunk: Annotated[str | None, typer.Option(help="The trunk of cats; the paper's three if left out.")] = None,
+    trunk: Annotated[
+        str | None, typer.Option(help="The trunk of cats, of timm; without NAME the paper's three.")
+    ] = None,
     size: Annotated[Literal["base", "small", "tiny"], typer.Option(help="How wide.")] = "base",
     patch_size: Annotated[int, typer.Option(help="16 or 8 pixels.")] = 16,
     image_size: Annotated[int, typer.Option(help="Rows = columns of a slice.")] = 224,
@@ -113,14 +115,14 @@ def _details(facts: "ModelFacts") -> list[tuple[str, str]]:
     document, operations = facts.document(), facts.operations
     shown = {key: value for key, value in facts.settings.items() if value not in (None, {}) and key != "name"}
     agree = "both counts agree" if operations.agree else f"{operations.by_kernel:,} counted by kernel"
-    weights = [(f"imagenet21k weights, {part}", name) for part, name in facts.weights.items()]
+    weights = [(f"imagenet21k, {part}", name) for part, name in facts.weights.items()]
     return [
         *((key.replace("_", " "), str(value)) for key, value in shown.items()),
         *((f"parameters, {part}", f"{count:,}") for part, count in document["parameters"].items() if count),
-        ("multiply-accumulates of one slice", f"{operations.by_call:,} ({agree})"),
+        ("multiply-accumulates a slice", f"{operations.by_call:,} ({agree})"),
         ("decoder reads after blocks", ", ".join(map(str, facts.taps)) or "-"),
         ("tokens", " × ".join(map(str, facts.token_grid or ())) or "-"),
-        *(weights or [("imagenet21k weights", "-")]),
+        *(weights or [("imagenet21k", "-")]),
     ]
 
 
