@@ -27,6 +27,7 @@ selection_patients = 1
 size = "tiny"
 num_blocks = 2
 patch_size = 8
+weights = "none"
 [training]
 epochs = 2
 batch_size = 16
@@ -43,9 +44,9 @@ batch_size = 16
         (["train", "good.toml", "--set", "model.depth=3"], ["unknown keys", "model.depth", "num_blocks"]),
         (["train", "good.toml", "--set", "data.dataset=ibsr19"], ["ibsr19", "brain"]),
         (["train", "good.toml", "--set", "data.image_size=50"], ["multiple of 8", "50"]),
-        (["train", "good.toml", "--set", "model.weights=imagenet21k"], ["imagenet21k", "run folder"]),
+        (["train", "good.toml", "--set", "model.weights=nowhere.npz"], ["nowhere.npz"]),
         (["train", "good.toml", "--set", "model.trunk=resnet50"], ["trunk", "cats"]),
-        (["train", "good.toml", "--set", "model.name=cats", "--set", "model.trunk=vgg"], ["'vgg'", "vgg11"]),
+        (["train", "good.toml", "--set", "model.name=cats", "--set", "model.trunk=vgg"], ["'vgg'", "vgg16"]),
         (["evaluate", "nowhere"], ["experiment.toml", "nowhere"]),
         (["inspect", "nowhere"], ["experiment.toml", "nowhere"]),
         (["choose", "nowhere"], ["experiment.toml", "nowhere"]),

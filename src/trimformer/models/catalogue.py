@@ -50,7 +50,10 @@ CATALOGUE = {
         partial(monai_network, "UNet"), "plain residual U-Net of MONAI, the control", words=CONTROL_WORDS
     ),
 }
-"""Every model by name. A new one is a file, a line here and a test."""
+"""Every model of ours by name. A new one is a file, a line here and a test."""
+
+MONAI_CONTROLS = ("AttentionUnet", "BasicUNetPlusPlus", "SegResNet", "SwinUNETR")
+"""Those of MONAI's networks that are shown beside ours; any other of its 2D networks can be named as well."""
 
 
 def create_model(  # noqa: PLR0913 - the words of an experiment's [model] section
@@ -127,8 +130,12 @@ def create_model(  # noqa: PLR0913 - the words of an experiment's [model] sectio
     # The one place where a model learns what rebuilds it; a setting that the model has no use for is None.
     model.settings = {"name": name, "target": target} | {word: used.get(word) for word in given}
     model.settings["options"] = given["options"]
-    model.weights_report = load_weights(model, weights and str(weights), trunk_weights and str(trunk_weights))
+    model.weights_report = load_weights(model, _as_text(weights), _as_text(trunk_weights))
     return model
+
+
+def _as_text(path: Path | str | None) -> str | None:
+    return None if path is None else str(path)
 
 
 def _which(name: str | None, target: str | None) -> str | None:
