@@ -144,7 +144,8 @@ class Planes(Windowed):
     """Takes (batch, rows, columns, width)."""
 
     def forward(self, tokens: Tensor) -> Tensor:
-        return super().forward(tokens.flatten(1, 2)).unflatten(1, (4, 4))
+        mixed: Tensor = super().forward(tokens.flatten(1, 2)).unflatten(1, (4, 4))
+        return mixed
 
 
 class Listed(Windowed):
