@@ -146,7 +146,10 @@ class Experiment(_Settings):
 
     def save(self, path: Path) -> None:
         """Write the resolved experiment as TOML; settings without a value are left out."""
-        write_text(path, tomli_w.dumps(self.model_dump(exclude_none=True)))
+        document = self.model_dump(exclude_none=True)
+        if not self.model.options:
+            del document["model"]["options"]
+        write_text(path, tomli_w.dumps(document))
 
 
 def read_experiment(path: Path, overrides: Iterable[str] = ()) -> Experiment:
