@@ -137,5 +137,5 @@ def test_the_story_typed_command_by_command(trimformer: Typed, run_copy: RunFold
 def test_help_names_every_command(trimformer: Typed) -> None:
     code, printed, _ = trimformer("--help")
     assert code == 0
-    for command in ("demo", "train", "evaluate", "inspect", "choose", "compress", "compare", "report"):
+    for command in ("demo", "models", "train", "evaluate", "inspect", "choose", "compress", "compare", "report"):
         assert command in printed

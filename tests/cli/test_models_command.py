@@ -1,43 +1,35 @@
 import json
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from trimformer.cli.app import main
-from trimformer.models import CATALOGUE
+from trimformer.models import CATALOGUE, MONAI_CONTROLS
 
 Typed = Callable[..., tuple[int, str, str]]
 TINY = ("--size", "tiny", "--image-size", "64", "--blocks", "2")
 
 
 @pytest.fixture
-def models(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Typed:
-    """Type `trimformer models ...`: its exit code, what it prints and what it complains."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["trimformer", "models", *map(str, arguments)])
-        monkeypatch.setenv("COLUMNS", "120")
-        with pytest.raises(SystemExit) as ended:
-            main()
-        printed = capsys.readouterr()
-        return int(ended.value.code or 0), printed.out, printed.err
-
-    return run
+def models(trimformer: Typed, monkeypatch: pytest.MonkeyPatch) -> Typed:
+    """Type `trimformer models ...` in a terminal of 80 columns."""
+    monkeypatch.setenv("COLUMNS", "80")
+    return partial(trimformer, "models")
 
 
 def test_the_table_fits_and_has_a_row_for_every_model_and_trunk(models: Typed) -> None:
     code, printed, complaint = models("--blocks", 3, "--decoder", "compressed")
     assert code == 0, complaint
-    assert max(map(len, printed.splitlines())) <= 120
+    assert max(map(len, printed.splitlines())) <= 80
     for row in (
-        ["transunet", "3", "41.49 M", "22.20 M", "16.17 G", "3", "vit_base_r50_s16_224.orig_in21k"],
-        ["cats resnet50", "3", "53.15 M", "22.01 M", "26.95 G", "3", "vit_base_patch16_224.orig_in21k"],
-        ["cats resnet34", "3", "37.05 M"],
-        ["cats densenet121", "3", "48.87 M"],
-        ["unetr", "3", "27.81 M"],
-        ["unet", "-", "6.50 M", "-", "2.32 G", "-", "-"],
+        ["transunet", "41.49 M", "22.20 M", "16.17 G", "3", "yes"],
+        ["cats resnet50", "53.15 M", "22.01 M", "26.95 G", "3", "yes"],
+        ["cats resnet34", "37.05 M"],
+        ["cats densenet121", "48.87 M"],
+        ["unetr", "27.81 M"],
+        ["unet", "6.50 M", "-", "2.32 G", "-", "-"],
+        ["SwinUNETR", "25.14 M"],
     ):
         assert any([cell.strip() for cell in line.split("│")[1:]][: len(row)] == row for line in printed.splitlines())
 
@@ -47,7 +39,8 @@ def test_json_is_one_document_with_both_counts(models: Typed) -> None:
     assert code == 0
     documents = json.loads(printed)["models"]
     assert [document["name"] for document in documents] == [
-        name for name, entry in CATALOGUE.items() for _ in entry.trunks or (None,)
+        *(name for name, entry in CATALOGUE.items() for _ in entry.trunks or (None,)),
+        *MONAI_CONTROLS,
     ]
     for document in documents:
         counts = document["multiply_accumulates"]
@@ -61,11 +54,23 @@ def test_json_is_one_document_with_both_counts(models: Typed) -> None:
     assert list(unetr["weights"]) in ([], ["transformer"])
 
 
+def test_what_cannot_be_so_is_left_out_with_its_reason(models: Typed) -> None:
+    code, printed, _ = models("--size", "tiny", "--image-size", 48, "--blocks", 1)
+    assert code == 0
+    assert "Left out: MONAI's SwinUNETR" in printed
+
+
+def test_what_no_model_can_be_is_a_mistake(models: Typed) -> None:
+    code, _, complaint = models("--num-classes", 1)
+    assert code == 2
+    assert "num_classes" in complaint
+
+
 def test_a_trunk_can_be_asked_for(models: Typed) -> None:
     code, printed, _ = models(*TINY, "--trunk", "resnet34", "--json")
     assert code == 0
     trunks = [document["settings"]["trunk"] for document in json.loads(printed)["models"]]
-    assert trunks == [None, "resnet34", None, None]
+    assert trunks == [None, "resnet34", None, None, None, None, None, None]
 
 
 def test_one_model_in_detail_with_its_drawing(models: Typed, tmp_path: Path) -> None:

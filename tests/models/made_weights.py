@@ -17,7 +17,9 @@ def original_npz(path: Path, *, width: int = 192, num_blocks: int = 2, grid: int
     if hybrid:
         shapes += [*_trunk_shapes()]
     random = np.random.default_rng(0)
-    np.savez(path, **{key: random.normal(0, 0.1, shape).astype(np.float32) for key, shape in shapes})
+    np.savez(
+        path, allow_pickle=False, **{key: random.normal(0, 0.1, shape).astype(np.float32) for key, shape in shapes}
+    )
     return path
 
 

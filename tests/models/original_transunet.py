@@ -4,6 +4,7 @@ It shares no line with the package: plain functions on a dictionary of tensors, 
 logits mean that both read the checkpoint alike.
 """
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -101,7 +102,7 @@ def _value(key: str, shape: tuple[int, ...], generator: torch.Generator) -> Tens
     if len(shape) == 1:
         return 0.1 * noise + (0.0 if key.endswith(("bias", "running_mean")) else 1.0)
     fan_in = noise[0].numel() if noise.ndim != 3 else 1
-    return noise * fan_in**-0.5
+    return noise / math.sqrt(fan_in)
 
 
 def logits(state: State, images: Tensor, num_heads: int, num_groups: int = 32) -> Tensor:

@@ -154,7 +154,7 @@ def test_a_run_of_another_kind(run: Path, settings: dict[str, Any], told: str) -
 def test_a_missing_key_is_named_as_the_file_would_have_it(npz: Path, missing: str) -> None:
     with np.load(npz) as arrays:
         kept = {key: arrays[key] for key in arrays.files if key != missing}
-    np.savez(npz, **kept)
+    np.savez(npz, allow_pickle=False, **kept)
     with pytest.raises(UserError, match=f"{missing} in .*: nothing in the file, shape"):
         tiny(weights=str(npz))
 
@@ -163,7 +163,7 @@ def test_a_missing_key_is_named_as_the_file_would_have_it(npz: Path, missing: st
 def test_an_unknown_key_means_another_architecture(npz: Path, extra: str) -> None:
     with np.load(npz) as arrays:
         known = dict(arrays)
-    np.savez(npz, **known, **{extra: np.zeros(3, np.float32)})
+    np.savez(npz, allow_pickle=False, **known, **{extra: np.zeros(3, np.float32)})
     with pytest.raises(UserError, match=f"{extra} in .*, shape .3,."):
         tiny(weights=str(npz))
 
@@ -172,7 +172,7 @@ def test_an_array_with_too_few_axes_is_named(npz: Path) -> None:
     with np.load(npz) as arrays:
         known = dict(arrays)
     key = "Transformer/encoderblock_0/MultiHeadDotProductAttention_1/query/kernel"
-    np.savez(npz, **{**known, key: np.zeros(7, np.float32)})
+    np.savez(npz, allow_pickle=False, **{**known, key: np.zeros(7, np.float32)})
     with pytest.raises(UserError, match=f"{key}.* in .*: shape"):
         tiny(weights=str(npz))
 
@@ -180,7 +180,11 @@ def test_an_array_with_too_few_axes_is_named(npz: Path) -> None:
 def test_positions_that_lie_on_no_square_grid(npz: Path) -> None:
     with np.load(npz) as arrays:
         known = dict(arrays)
-    np.savez(npz, **{**known, "Transformer/posembed_input/pos_embedding": np.zeros((1, 140, 192), np.float32)})
+    np.savez(
+        npz,
+        allow_pickle=False,
+        **{**known, "Transformer/posembed_input/pos_embedding": np.zeros((1, 140, 192), np.float32)},
+    )
     with pytest.raises(UserError, match=r"shape \(1, 140, 192\) in the file, shape \(1, 9, 192\) in the model"):
         tiny(weights=str(npz))
 

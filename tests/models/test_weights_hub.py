@@ -40,6 +40,10 @@ class _Hub(BaseHTTPRequestHandler):
 
     def _answer(self, with_body: bool) -> None:
         self.asked.append(f"{self.command} {self.path}")
+        if self.path == "/":
+            self.send_response(200)
+            self.end_headers()
+            return
         owner, name, _, _, file = self.path.strip("/").split("/")
         path = self.root / owner / name / file
         if not path.is_file():
@@ -141,11 +145,13 @@ def test_a_repository_without_weights(hub: Hub) -> None:
         fetch("lab/vit")
 
 
+@pytest.mark.parametrize("offline", [True, False])
 def test_a_hub_out_of_reach_is_one_message_that_names_the_file_option(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, offline: bool
 ) -> None:
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", offline)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")
     with pytest.raises(UserError) as caught:
         tiny(weights="imagenet21k")
     assert "must be reachable" in caught.value.rule

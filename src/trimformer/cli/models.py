@@ -11,7 +11,7 @@ from trimformer.records.choices import Decoder
 if TYPE_CHECKING:
     from trimformer.models.facts import ModelFacts
 
-COLUMNS = ("model", "blocks", "parameters", "transformer", "operations", "taps", "weights of imagenet21k")
+COLUMNS = ("model", "total", "transformer", "MACs", "taps", "weights")
 
 
 def models(  # noqa: PLR0917 - options, which are typed by name
@@ -54,40 +54,49 @@ def _check_no_figure(figure: Path | None) -> None:
 
 
 def _list_all(settings: dict[str, Any], trunk: str | None, json: bool) -> None:
-    from trimformer.models import CATALOGUE
+    from trimformer.models import CATALOGUE, MONAI_CONTROLS
     from trimformer.models.facts import create_without_data, model_facts
+    from trimformer.records.errors import UserError
 
     wanted = [
         {"name": name, "trunk": one_trunk}
         for name, entry in CATALOGUE.items()
         for one_trunk in ((trunk,) if trunk and entry.trunks else entry.trunks or (None,))
     ]
-    facts = []
+    wanted += [{"name": name, "trunk": None} for name in MONAI_CONTROLS]
+    facts, refused = [], []
     with progress_bars(shown=not json) as progress:
         for index, choice in enumerate(wanted, start=1):
-            facts.append(model_facts(create_without_data(**settings, **choice)))
+            try:
+                facts.append(model_facts(create_without_data(**settings, **choice)))
+            except UserError as error:
+                refused.append(error)
             progress("counting", index, len(wanted))
+    if not facts:
+        raise refused[0]
     if json:
         print_json({"models": [one.document() for one in facts]})
         return
     title = (
-        f"{settings['size']}, {settings['num_classes']} classes, {settings['image_size']} pixels, patches of"
-        f" {settings['patch_size']}, {settings['decoder']} decoder; operations: multiply-accumulates of one slice"
+        "Parameters in all and in the transformer, multiply-accumulates of one slice, blocks that the decoder reads"
+        " after, whether imagenet21k weights are published."
+        f"\nSize {settings['size']}, {settings['num_blocks']} blocks, {settings['decoder']} decoder,"
+        f" {settings['image_size']} pixels in patches of {settings['patch_size']}, {settings['num_classes']} classes"
     )
     print_table(title, COLUMNS, map(_row, facts))
+    for reason in refused:
+        say(f"Left out: {reason}")
 
 
 def _row(facts: "ModelFacts") -> list[str]:
     settings = facts.settings
-    blocks = settings["num_blocks"]
     return [
         " ".join(filter(None, (settings["name"], settings["trunk"]))),
-        "-" if blocks is None else str(blocks),
         _scaled(facts.parameters.total),
         _scaled(facts.parameters.transformer),
         _scaled(facts.operations.by_call),
         " ".join(map(str, facts.taps)) or "-",
-        "\n".join(name.removeprefix("timm/") for name in facts.weights.values()) or "-",
+        "yes" if facts.weights else "-",
     ]
 
 

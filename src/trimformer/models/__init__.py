@@ -1,6 +1,6 @@
 """The three hybrids, their control, and what is done with a model as a whole: create, count, store, inherit."""
 
-from trimformer.models.catalogue import CATALOGUE, create_model
+from trimformer.models.catalogue import CATALOGUE, MONAI_CONTROLS, canonical_name, create_model
 from trimformer.models.parameters import ParameterCount, count_parameters
 from trimformer.models.segmentation_model import SegmentationModel
 from trimformer.models.storage import load_model, save_model
@@ -9,10 +9,12 @@ from trimformer.models.weights import WeightsReport, inherit_weights, load_weigh
 
 __all__ = [
     "CATALOGUE",
+    "MONAI_CONTROLS",
     "ParameterCount",
     "SegmentationModel",
     "VisionTransformer",
     "WeightsReport",
+    "canonical_name",
     "count_parameters",
     "create_model",
     "inherit_weights",

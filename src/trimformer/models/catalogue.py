@@ -110,7 +110,7 @@ def create_model(  # noqa: PLR0913 - the words of an experiment's [model] sectio
         >>> model.settings["num_blocks"]
         3
     """
-    name = _which(name, target)
+    name = canonical_name(name, target)
     entry = _entry(str(name)) if target is None else _target_entry(target)
     given = {
         "num_classes": num_classes,
@@ -138,8 +138,12 @@ def _as_text(path: Path | str | None) -> str | None:
     return None if path is None else str(path)
 
 
-def _which(name: str | None, target: str | None) -> str | None:
-    """The name as the catalogue or MONAI spells it; None for a target."""
+def canonical_name(name: str | None, target: str | None = None) -> str | None:
+    """The name as the catalogue or MONAI spells it; None for a target.
+
+    Raises:
+        UserError: No model has this name, or both or neither of name and target are given.
+    """
     if (name is None) == (target is None):
         found = "neither" if name is None else f"name = {name!r} and target = {target!r}"
         raise UserError("A model has either a name or a target", found, "Give one of the two.")

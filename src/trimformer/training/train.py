@@ -10,7 +10,7 @@ import lightning as L
 
 from trimformer.data.catalogue import load_dataset
 from trimformer.data.dataset import Dataset
-from trimformer.models import SegmentationModel, save_model
+from trimformer.models import SegmentationModel, canonical_name, save_model
 from trimformer.records.errors import UserError
 from trimformer.records.experiment import Experiment
 from trimformer.records.files import write_json
@@ -40,6 +40,7 @@ def train(experiment: Experiment, folder: Path, progress: Progress = silent) -> 
     run = _claim(experiment, folder)
     if _is_done(run):
         return run
+    canonical_name(experiment.model.name, experiment.model.target)  # a wrong name is told before data are read
     dataset = load_dataset(experiment.data)
     L.seed_everything(experiment.seed, verbose=False)
     model = starting_model(experiment, num_classes=1 + max(dataset.labels))

@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import timm
-from huggingface_hub import hf_hub_download
+from huggingface_hub import constants, hf_hub_download
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
 
+from huggingface_hub.utils import get_session
+
 from trimformer.records.errors import UserError
+
+TIMEOUT_SECONDS = 10
 
 FILES = ("model.safetensors", "pytorch_model.bin")
 
@@ -102,7 +106,17 @@ def _cached(repository: str, file: str) -> str | None:
 
 
 def _downloaded(repository: str, file: str) -> str:
-    return hf_hub_download(repository, file, endpoint=os.environ.get("HF_ENDPOINT"))
+    endpoint = os.environ.get("HF_ENDPOINT", constants.ENDPOINT)
+    _reach(endpoint, repository)
+    return hf_hub_download(repository, file, endpoint=endpoint)
+
+
+def _reach(endpoint: str, repository: str) -> None:
+    """Ask once whether the hub is there: a download would ask for half a minute before it gives up."""
+    try:
+        get_session().head(endpoint, timeout=TIMEOUT_SECONDS)
+    except Exception as error:  # of whichever HTTP library huggingface_hub uses
+        raise _unreachable(repository, error) from None
 
 
 def _unreachable(repository: str, error: Exception) -> UserError:

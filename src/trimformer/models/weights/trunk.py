@@ -58,7 +58,7 @@ def _pretrained_features(settings: Mapping[str, Any], channels: int, tensors: Te
     name, image_size = settings["trunk"], settings["image_size"]
     classifier = _filled_classifier(name, channels, image_size, tensors, origin)
     overlay = {"state_dict": classifier.state_dict()}
-    return timm_features(name, SIZES["base"], image_size, channels, pretrained=True, pretrained_cfg_overlay=overlay)  # type: ignore[no-any-return]
+    return timm_features(name, SIZES["base"], image_size, channels, pretrained=True, pretrained_cfg_overlay=overlay)
 
 
 def _filled_classifier(name: str, channels: int, image_size: int, tensors: Tensors, origin: str) -> nn.Module:
@@ -69,7 +69,7 @@ def _filled_classifier(name: str, channels: int, image_size: int, tensors: Tenso
     kept = {key: tensor for key, tensor in tensors.items() if not key.startswith(last_layers)}
     own = {key: tensor for key, tensor in fresh.state_dict().items() if key.startswith(last_layers)}
     try:
-        return build(pretrained=True, pretrained_cfg_overlay={"state_dict": kept | own})  # type: ignore[no-any-return]
+        return build(pretrained=True, pretrained_cfg_overlay={"state_dict": kept | own})
     except (RuntimeError, KeyError) as error:
         raise UserError(
             f"The trunk's weights must be those of {name}",
