@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import timm
-from huggingface_hub import constants, hf_hub_download
+from huggingface_hub import constants, get_session, hf_hub_download
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
-
-from huggingface_hub.utils import get_session
 
 from trimformer.records.errors import UserError
 
