@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from trimformer.models import count_parameters, create_model
-from trimformer.models.description import describe_model
+from trimformer.models.anatomy.description import describe_model
 from trimformer.records.description import ArchitectureDescription, Edge, Node, Shape
 
 SMALL: dict[str, Any] = {"num_classes": 4, "size": "tiny", "num_blocks": 3}

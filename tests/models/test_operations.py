@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from trimformer.models import create_model
-from trimformer.models.dry_run import without_data
-from trimformer.models.operations import Operations, count_operations
+from trimformer.models.anatomy.dry_run import without_data
+from trimformer.models.anatomy.operations import Operations, count_operations
 from trimformer.models.vit import Block
 
 MODELS: list[dict[str, Any]] = [

@@ -11,11 +11,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from trimformer.models import create_model
-from trimformer.models.description import describe_model
+from trimformer.models.anatomy.description import describe_model
 from trimformer.records.description import ArchitectureDescription, Edge, Node, Shape
 from trimformer.records.errors import UserError
-from trimformer.report.architecture import architecture_figure, draw_architecture
-from trimformer.report.architecture_layout import BOX_HEIGHT, JOINT_WIDTH, JOINTS, Layout, glyph_width, lay_out
+from trimformer.report.architecture.draw import architecture_figure, draw_architecture
+from trimformer.report.architecture.layout import BOX_HEIGHT, JOINT_WIDTH, JOINTS, Layout, glyph_width, lay_out
 from trimformer.report.themes import STYLE
 
 MODELS: dict[str, dict[str, Any]] = {

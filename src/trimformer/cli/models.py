@@ -9,7 +9,7 @@ from trimformer.cli.terminal import JsonOption, print_json, print_table, progres
 from trimformer.records.choices import Decoder
 
 if TYPE_CHECKING:
-    from trimformer.models.facts import ModelFacts
+    from trimformer.models.anatomy.facts import ModelFacts
 
 COLUMNS = ("model", "total", "transformer", "MACs", "taps", "weights")
 
@@ -55,7 +55,7 @@ def _check_no_figure(figure: Path | None) -> None:
 
 def _list_all(settings: dict[str, Any], trunk: str | None, json: bool) -> None:
     from trimformer.models import CATALOGUE, MONAI_CONTROLS
-    from trimformer.models.facts import create_without_data, model_facts
+    from trimformer.models.anatomy.facts import create_without_data, model_facts
     from trimformer.records.errors import UserError
 
     wanted = [
@@ -101,12 +101,12 @@ def _row(facts: "ModelFacts") -> list[str]:
 
 
 def _show_one(settings: dict[str, Any], figure: Path | None, json: bool) -> None:
-    from trimformer.report.architecture import check_suffix, draw_architecture
+    from trimformer.report.architecture.draw import check_suffix, draw_architecture
 
     if figure is not None:
         check_suffix(figure)
-    from trimformer.models.description import describe_model
-    from trimformer.models.facts import create_without_data, model_facts
+    from trimformer.models.anatomy.description import describe_model
+    from trimformer.models.anatomy.facts import create_without_data, model_facts
 
     model = create_without_data(**settings)
     facts = model_facts(model)

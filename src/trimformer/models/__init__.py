@@ -1,7 +1,7 @@
 """The three hybrids, their control, and what is done with a model as a whole: create, count, store, inherit."""
 
+from trimformer.models.anatomy.parameters import ParameterCount, count_parameters
 from trimformer.models.catalogue import CATALOGUE, MONAI_CONTROLS, canonical_name, create_model
-from trimformer.models.parameters import ParameterCount, count_parameters
 from trimformer.models.segmentation_model import SegmentationModel
 from trimformer.models.storage import load_model, save_model
 from trimformer.models.vit import VisionTransformer

@@ -13,8 +13,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from trimformer.models.anatomy.parameters import count_parameters
 from trimformer.models.catalogue import create_model
-from trimformer.models.parameters import count_parameters
 from trimformer.models.segmentation_model import SegmentationModel
 from trimformer.records.errors import UserError
 from trimformer.records.files import read_json, write_json, write_whole

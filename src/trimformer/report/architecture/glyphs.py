@@ -4,7 +4,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Circle, FancyBboxPatch, Polygon, Rectangle
 
 from trimformer.records.description import Node, Part
-from trimformer.report.architecture_layout import (
+from trimformer.report.architecture.layout import (
     BOX_HEIGHT,
     CONVOLUTION_WIDTH,
     JOINT_WIDTH,

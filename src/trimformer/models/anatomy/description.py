@@ -12,9 +12,9 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
-from trimformer.models.dry_run import dry_run
-from trimformer.models.parameters import count_parameters
-from trimformer.models.pieces import Watch, find_pieces, grid_of, watching
+from trimformer.models.anatomy.dry_run import dry_run
+from trimformer.models.anatomy.parameters import count_parameters
+from trimformer.models.anatomy.pieces import Watch, find_pieces, grid_of, watching
 from trimformer.records.description import ArchitectureDescription, Edge, Kind, Node, Part, Shape
 
 MAX_NODES = 60

@@ -10,8 +10,8 @@ from matplotlib.patches import Rectangle
 from trimformer.records.description import ArchitectureDescription, Node
 from trimformer.records.errors import UserError
 from trimformer.records.files import write_whole
-from trimformer.report.architecture_glyphs import COLOURS, PAGE, draw_arrowhead, draw_piece
-from trimformer.report.architecture_layout import (
+from trimformer.report.architecture.glyphs import COLOURS, PAGE, draw_arrowhead, draw_piece
+from trimformer.report.architecture.layout import (
     BOX_HEIGHT,
     JOINT_WIDTH,
     JOINTS,
@@ -20,7 +20,7 @@ from trimformer.report.architecture_layout import (
     Layout,
     lay_out,
 )
-from trimformer.report.architecture_legend import draw_legend_row, legend_rows
+from trimformer.report.architecture.legend import draw_legend_row, legend_rows
 from trimformer.report.themes import GRID, MUTED, STYLE
 
 PIXELS_PER_INCH = 100

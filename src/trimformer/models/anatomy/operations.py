@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from trimformer.models.dry_run import dry_run
+from trimformer.models.anatomy.dry_run import dry_run
 
 
 @dataclass(frozen=True)

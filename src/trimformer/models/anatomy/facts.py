@@ -5,9 +5,9 @@ from typing import Any
 
 import torch
 
+from trimformer.models.anatomy.operations import Operations, count_operations
+from trimformer.models.anatomy.parameters import ParameterCount, count_parameters
 from trimformer.models.catalogue import create_model
-from trimformer.models.operations import Operations, count_operations
-from trimformer.models.parameters import ParameterCount, count_parameters
 from trimformer.models.segmentation_model import SegmentationModel
 from trimformer.models.weights.hub import pretrained_names
 from trimformer.records.errors import UserError

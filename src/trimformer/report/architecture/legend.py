@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from trimformer.records.description import ArchitectureDescription, Node
-from trimformer.report.architecture_glyphs import COLOURS, draw_piece
-from trimformer.report.architecture_layout import glyph_width
+from trimformer.report.architecture.glyphs import COLOURS, draw_piece
+from trimformer.report.architecture.layout import glyph_width
 from trimformer.report.themes import MUTED, TEXT
 
 GLYPH_HEIGHT, LETTER_WIDTH, POINTS = 20.0, 7.25, 9.0

@@ -1,0 +1,1 @@
+"""The drawing of a model: pieces laid out, drawn, and explained."""
