@@ -7,6 +7,8 @@ from jaxtyping import Float
 from timm.layers import Attention, Mlp
 from torch import Tensor, nn
 
+from trimformer.models.dropout import Dropout
+
 NORM_EPS = 1e-6
 DROPOUT = 0.1
 
@@ -32,7 +34,8 @@ class Block(nn.Module):
         self.norm1 = nn.LayerNorm(width, eps=NORM_EPS)
         self.attn = Attention(width, num_heads=num_heads, qkv_bias=True)
         self.norm2 = nn.LayerNorm(width, eps=NORM_EPS)
-        self.mlp = Mlp(width, hidden_features=4 * width, drop=DROPOUT)
+        self.mlp = Mlp(width, hidden_features=4 * width)
+        self.mlp.drop1, self.mlp.drop2 = Dropout(DROPOUT), Dropout(DROPOUT)
 
     def forward(self, tokens: Tokens) -> Tokens:
         """Mix the tokens by attention, then transform each; both added to what came in."""
@@ -78,7 +81,7 @@ class VisionTransformer(nn.Module):
         kernel = patch_size // input_stride
         self.patch_embed = nn.Sequential(OrderedDict(proj=nn.Conv2d(in_channels, width, kernel, stride=kernel)))
         self.pos_embed = nn.Parameter(torch.empty(1, grid_size[0] * grid_size[1], width))
-        self.pos_drop = nn.Dropout(DROPOUT)
+        self.pos_drop = Dropout(DROPOUT)
         self.blocks = nn.ModuleList(Block(width, num_heads) for _ in range(num_blocks))
         self.norm = nn.LayerNorm(width, eps=NORM_EPS)
         self._initialise()
