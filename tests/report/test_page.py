@@ -86,6 +86,15 @@ def test_a_damaged_run_leaves_no_page(tmp_path: Path) -> None:
     assert not (tmp_path / "report.html").exists()
 
 
+def test_a_long_list_is_counted_and_an_empty_one_is_said() -> None:
+    files = [{"origin": "vit.npz", "sha256": "0af1"}]
+    assert list(flatten({"random": ["a", "b", "c", "d"] * 10, "unused": [], "files": files})) == [
+        ("random", "40: a, b, c, ..."),
+        ("unused", "none"),
+        ("files", "vit.npz 0af1"),
+    ]
+
+
 def test_a_nested_record_becomes_lines() -> None:
     assert list(flatten({"seed": 0, "versions": {"torch": "2.6"}, "classes": ["a", 1]})) == [
         ("seed", "0"), ("versions › torch", "2.6"), ("classes", "a, 1"),

@@ -21,7 +21,8 @@ from trimformer.report.themes import Chart, render
 DEFAULT_TAU = 0.5
 
 MAX_LISTED = 24
-"""A longer list of a manifest is cut on the page; the file has all of it."""
+EXAMPLES = 3
+"""Of a list longer than this in a manifest the page shows so many, the file has them all."""
 
 
 def write_report(folder: Path) -> Path:
@@ -149,6 +150,8 @@ def flatten(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
 
 
 def _listed(values: Sequence[Any]) -> str:
-    """The values of a list; of a long one the first, and how many there are."""
-    shown = ", ".join(map(str, values[:MAX_LISTED]))
-    return shown if len(values) <= MAX_LISTED else f"{shown}, ... ({len(values)} in all)"
+    """The values of a list; of a long one a few, and how many there are."""
+    words = [" ".join(map(str, value.values())) if isinstance(value, Mapping) else str(value) for value in values]
+    if len(words) > MAX_LISTED:
+        return f"{len(words)}: {', '.join(words[:EXAMPLES])}, ..."
+    return ", ".join(words) or "none"
