@@ -64,6 +64,13 @@ def test_a_narrower_trunk_has_no_published_weights(tmp_path: Path) -> None:
         cats("resnet18", file, size="tiny")
 
 
+@pytest.mark.parametrize("asked", [{"weights": "imagenet21k"}, {"trunk_weights": "imagenet"}])
+def test_that_is_told_before_anything_is_fetched(asked: dict[str, str]) -> None:
+    wanted: dict[str, Any] = {"num_classes": 3, "num_blocks": 1, "size": "tiny", "image_size": 48, **asked}
+    with pytest.raises(UserError, match=r"published for resnet50 at its own width.*size tiny.*trunk_weights"):
+        create_model("cats", **wanted)
+
+
 def test_a_vits_file_leaves_the_trunk_random_and_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     file = made_weights.original_npz(tmp_path / "vit.npz", grid=3)
     model = cats("resnet18", None, size="tiny", weights=str(file))

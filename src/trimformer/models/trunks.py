@@ -35,11 +35,12 @@ def timm_features(name: str, size: Size, image_size: int, in_channels: int, **ti
         in_channels: Channels of the images.
         timm_arguments: More arguments of `timm.create_model`, such as `out_indices` and `pretrained`.
     """
-    arguments = _narrowed(name, size) | fixed_size(name, image_size) | {"in_chans": in_channels} | timm_arguments
+    arguments = narrowed(name, size) | fixed_size(name, image_size) | {"in_chans": in_channels} | timm_arguments
     return timm.create_model(name, features_only=True, **arguments)
 
 
-def _narrowed(name: str, size: Size) -> dict[str, Any]:
+def narrowed(name: str, size: Size) -> dict[str, Any]:
+    """The arguments that make a network of this size narrower than its name says; none where it keeps its width."""
     if size.divisor == 1:
         return {}
     if is_model_in_modules(name, ["resnet"]):

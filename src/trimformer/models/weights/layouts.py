@@ -111,7 +111,7 @@ TIMM = Layout(
         ("patch_embed.backbone.stages.{zero}.blocks.{block}.downsample.conv.{kind}", ZERO_UNIT + "project.0.{kind}"),
         ("patch_embed.backbone.stages.{zero}.blocks.{block}.downsample.norm.{kind}", ZERO_UNIT + "project.1.{kind}"),
     ),
-    unused=r"(cls|dist|reg|mask)_token|register_tokens|(head|head_dist|fc_norm|pre_logits|decoder\w*)(\..*)?",
+    unused=r"(cls|dist|reg|mask)_token|register_tokens|(head|head_dist|fc_norm|pre_logits|attn_pool|decoder\w*)(\..*)?",
 )
 
 HUGGING_FACE = Layout(

@@ -6,7 +6,7 @@ from trimformer.models.segmentation_model import SegmentationModel
 from trimformer.models.weights.checks import is_counter, part_of
 from trimformer.models.weights.files import hash_file, read_weights
 from trimformer.models.weights.fit import Fitted, fit_weights
-from trimformer.models.weights.locate import WeightsSource, locate, locate_trunk
+from trimformer.models.weights.locate import WeightsSource, locate, locate_trunk, refuse_narrow_trunk
 from trimformer.models.weights.report import WeightsFile, WeightsReport
 from trimformer.models.weights.translate import translate
 from trimformer.models.weights.trunk import fit_trunk
@@ -31,6 +31,7 @@ def load_weights(model: SegmentationModel, weights: str | None, trunk_weights: s
     Raises:
         UserError: The weights cannot be had, are damaged, or do not fit; the model is then not to be used.
     """
+    refuse_narrow_trunk(weights, trunk_weights, model.settings)
     main = locate(weights, model.settings)
     trunk = locate_trunk(trunk_weights, model.settings, main)
     fitted = []

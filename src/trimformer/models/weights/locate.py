@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from trimformer.models.sizes import SIZES
+from trimformer.models.trunks import narrowed
 from trimformer.models.weights.files import READERS
 from trimformer.models.weights.hub import fetch, hub_id, pretrained_names
 from trimformer.records.errors import UserError
@@ -62,6 +64,21 @@ def locate_trunk(weights: str | None, settings: dict[str, Any], main: WeightsSou
     if weights == IMAGENET:
         return _locate_on_hub(settings["trunk"])
     return _locate_file(weights) or _locate_on_hub(weights)
+
+
+def refuse_narrow_trunk(weights: str | None, trunk_weights: str | None, settings: dict[str, Any]) -> None:
+    """Refuse published weights for a trunk that is narrower than published, before anything is fetched.
+
+    Raises:
+        UserError: Names trunk and size.
+    """
+    wants_published = trunk_weights == IMAGENET or (trunk_weights is None and weights == IMAGENET21K)
+    if settings["name"] == "cats" and wants_published and narrowed(settings["trunk"], SIZES[settings["size"]]):
+        raise UserError(
+            f"Weights were published for {settings['trunk']} at its own width, which it has at size base",
+            f"size {settings['size']}",
+            'Set trunk_weights = "none", choose a trunk that keeps its width (not a ResNet or DenseNet), or size base.',
+        )
 
 
 def _locate_file(weights: str) -> WeightsSource | None:
