@@ -30,19 +30,20 @@ def inherit_weights(
     """
     _check_indices(target.settings["num_blocks"], source.settings["num_blocks"], block_indices)
     kept = {
-        _name_in_target(name, block_indices): Entry((name,), tensor) for name, tensor in source.state_dict().items()
+        new: Entry((name,), tensor)
+        for name, tensor in source.state_dict().items()
+        if (new := _name_in_target(name, block_indices))
     }
-    kept.pop("", None)
     fitted = fit_weights(target, Translation("the model to inherit from", OWN, kept, unused=()))
     return WeightsReport("a model", (), fitted.copied, fitted.resampled, fitted.initialised, fitted.unused)
 
 
-def _name_in_target(name: str, block_indices: Sequence[int]) -> str:
-    """The name in the target, empty for a block that is not kept."""
+def _name_in_target(name: str, block_indices: Sequence[int]) -> str | None:
+    """The name in the target; None for a block that is not kept."""
     if not name.startswith(BLOCKS):
         return name
     index, _, rest = name.removeprefix(BLOCKS).partition(".")
-    return f"{BLOCKS}{block_indices.index(int(index))}.{rest}" if int(index) in block_indices else ""
+    return f"{BLOCKS}{block_indices.index(int(index))}.{rest}" if int(index) in block_indices else None
 
 
 def _check_indices(num_target: int | None, num_source: int | None, block_indices: Sequence[int]) -> None:
