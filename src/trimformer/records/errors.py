@@ -18,3 +18,22 @@ class UserError(Exception):
 
     def __str__(self) -> str:
         return f"{self.rule}; found {self.found}. {self.next_step}"
+
+
+class FileError(UserError):
+    """A user's mistake that one file or folder shows.
+
+    Args:
+        file: Where it was found.
+        rule: What must hold, as a sentence without a full stop.
+        value: What was found there instead.
+        fix: What to do now.
+    """
+
+    def __init__(self, file: object, rule: str, value: object, fix: str) -> None:
+        super().__init__(rule, f"{file}: {value}", fix)
+        self.file = str(file)
+        self.value = str(value)
+
+    def __reduce__(self) -> tuple[type["FileError"], tuple[str, str, str, str]]:
+        return type(self), (self.file, self.rule, self.value, self.next_step)

@@ -11,6 +11,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PositiveFloat,
     ValidationError,
     field_validator,
     model_validator,
@@ -34,11 +35,32 @@ class _Settings(BaseModel):
 
 
 class DataSettings(_Settings):
-    """Which patients, and on which grid the model sees their slices."""
+    """Which patients, how their files are read, and on which grid the model sees their slices.
+
+    What is left out of `slice_axis`, `orientation`, `spacing_from`, `clip` and `crop` follows the dataset.
+    """
 
     dataset: str = "brain"
-    root: str | None = None
+    root: str | None = Field(None, description="the folder of the dataset, as it was downloaded")
+    prepared: str | None = Field(None, description="a folder that `trimformer data prepare` made, in place of root")
     image_size: int = Field(224, ge=16, description="rows = columns of the slices that the model sees, in pixels")
+    slice_axis: Literal[0, 1, 2] | None = Field(None, description="the array axis along which slices are cut")
+    orientation: str | None = Field(None, pattern="^[LRAPSI]{3}$", description="axis codes to turn volumes to: RAS")
+    spacing_from: Literal["affine", "header"] | None = None
+    spacing_mm: tuple[PositiveFloat, PositiveFloat, PositiveFloat] | None = Field(
+        None, description="voxel sizes along the array axes, in place of what every file says"
+    )
+    clip: tuple[float, float] | None = Field(None, description="intensities outside are set to these limits")
+    crop: int | None = Field(
+        None, ge=16, description="pixels of the middle of each slice that are kept, rows = columns"
+    )
+    label_order: Literal["transunet", "spleen-first"] = Field(
+        "transunet", description="synapse: which of the two orders its eight organs are numbered in"
+    )
+    split: str | None = Field(None, description="a file of sides, in place of the published or drawn ones")
+    folds: int | None = Field(None, ge=2, description="cross-validation: into how many parts the patients are dealt")
+    fold: int = Field(0, ge=0, description="which part validates, or which entry of the split file counts")
+    split_seed: int = Field(0, ge=0, description="decides every draw of sides")
     num_patients: int | None = Field(None, ge=4, description="how many patients a simulated cohort has")
     selection_patients: int = Field(
         2, ge=1, description="training patients set aside to select the best epoch, never reported"

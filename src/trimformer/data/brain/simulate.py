@@ -12,8 +12,8 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from trimformer.data.patient import Patient
-from trimformer.data.recipe import Recipe
-from trimformer.data.template import Anatomy
+from trimformer.data.brain.recipe import Recipe
+from trimformer.data.brain.template import Anatomy
 
 SUBSLICES = 4
 """A thick slice is the average of so many thin ones."""

@@ -1,0 +1,1 @@
+"""The built-in cohort: how a patient is simulated."""

@@ -1,0 +1,1 @@
+"""From files to one patient: nothing passes that breaks a rule."""
