@@ -15,8 +15,8 @@ def read_pair(case: Case, spacing_from: SpacingFrom = "affine", channels_last: b
     Args:
         case: One file a channel, and one file of labels or none.
         spacing_from: Which of the two is believed about voxel sizes.
-        channels_last: The fourth axis of a single image file is one of channels; otherwise such a file stays one channel
-            with four axes, which `read_case` refuses.
+        channels_last: The fourth axis of a single image file is one of channels; otherwise such a file stays one
+            channel with four axes, which `read_case` refuses.
 
     Raises:
         FileError: A file is missing or damaged, holds nothing, or has voxel sizes that are not positive.

@@ -27,8 +27,8 @@ LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 class Volume:
     """What one file holds.
 
-    `voxels` is (x, y, z), or (x, y, z, more) where the file has a fourth axis or several components a voxel, in the type
-    it was stored in (scaled where the file says so). `affine` (4, 4) takes indices to millimetres, RAS+.
+    `voxels` is (x, y, z), or (x, y, z, more) where the file has a fourth axis or several components a voxel, in the
+    type it was stored in (scaled where the file says so). `affine` (4, 4) takes indices to millimetres, RAS+.
     """
 
     voxels: np.ndarray
@@ -101,6 +101,8 @@ def _read_nifti(path: Path, spacing_from: SpacingFrom, dtype: type[np.floating[A
     import nibabel
 
     image = nibabel.load(path)
+    if image.get_data_dtype().kind not in "iuf":
+        raise ValueError(f"voxels of type {image.get_data_dtype()}, where a number is meant")
     _check_promise(path, image)
     voxels = np.asanyarray(image.dataobj) if dtype is None else image.get_fdata(caching="unchanged", dtype=dtype)
     affine = np.array(image.affine, np.float64)
