@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trimformer.data.patient import Patient
-from trimformer.data.splits import refuse_overlap
+from trimformer.data.splitting.sides import refuse_overlap
 
 
 @dataclass(frozen=True, eq=False)

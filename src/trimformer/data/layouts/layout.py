@@ -3,13 +3,11 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from trimformer.data.preparation.preprocessing import Preprocessing
 from trimformer.data.reading.volume import Volume
+from trimformer.data.splitting.roster import Member, Roster, Side
 from trimformer.records.errors import UserError
-
-Side = Literal["training", "selection", "validation"]
 
 
 @dataclass(frozen=True)
@@ -64,3 +62,9 @@ class Layout:
     def labelled(self) -> tuple[Case, ...]:
         """The cases that a model can be trained or judged on."""
         return tuple(case for case in self.cases if case.labels is not None)
+
+    @property
+    def roster(self) -> Roster:
+        """Who can be dealt to the sides of a split."""
+        members = tuple(Member(case.patient_id, case.side, case.group) for case in self.labelled)
+        return Roster(self.dataset, members, self.listed)

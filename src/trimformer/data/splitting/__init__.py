@@ -1,0 +1,1 @@
+"""Which patient is on which side, and never on two."""
