@@ -42,14 +42,17 @@ def scan_pixels(image: Float[np.ndarray, "x y"]) -> Pixels:
 
 
 def overlay_pixels(
-    image: Float[np.ndarray, "x y"], labels: Integer[np.ndarray, "x y"], values: Sequence[int]
+    image: Float[np.ndarray, "x y"],
+    labels: Integer[np.ndarray, "x y"],
+    values: Sequence[int],
+    opacity: float = OPACITY,
 ) -> Pixels:
     """The scan with each of the label `values` tinted in its own colour."""
     pixels = scan_pixels(image).astype(np.float64)
     for index, value in enumerate(values):
         tint = _rgb(label_colour(index))
         where = to_page(labels) == value
-        pixels[where] = (1 - OPACITY) * pixels[where] + OPACITY * tint
+        pixels[where] = (1 - opacity) * pixels[where] + opacity * tint
     return pixels.astype(np.uint8)
 
 
