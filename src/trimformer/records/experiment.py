@@ -30,6 +30,10 @@ EPOCHS = {"ibsr18": 80, "emidec": 100, "synapse": 80}
 """Epochs of the paper, by dataset; elsewhere 80."""
 
 
+_Factor = Annotated[float, Field(ge=0.1, le=10)]
+"""By how much something grows; 1 changes nothing."""
+
+
 class _Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
@@ -134,14 +138,53 @@ class TrainingSettings(_Settings):
     precision: Annotated[Literal["auto", "32", "bf16"], BeforeValidator(str)] = "auto"
 
 
+class AugmentationSettings(_Settings):
+    """How training slices are changed at random each time they are drawn; off in the paper's study.
+
+    Every transform happens by itself with `probability`. 0, or a range from 1 to 1, turns one off.
+    """
+
+    enabled: bool = Field(False, description="whether training uses any of this")
+    probability: float = Field(0.3, ge=0, le=1, description="of each transform, at each slice that is drawn")
+    flip_axes: tuple[Literal["rows", "columns"], ...] = Field(
+        (), description="array axes that may be mirrored; none, since left and right differ in most bodies"
+    )
+    rotation_degrees: float = Field(15.0, ge=0, le=180, description="the largest angle in the plane, either way")
+    scaling: tuple[_Factor, _Factor] = Field((0.85, 1.2), description="smallest and largest magnification")
+    elastic_px: float = Field(
+        4.0,
+        ge=0,
+        le=10,
+        description="elastic deformation: largest standard deviation of the displacements at control points that lie a"
+        " seventh of the slice apart, in pixels of a slice of 224; other sizes in proportion",
+    )
+    gamma: tuple[_Factor, _Factor] = Field(
+        (0.7, 1.5), description="smallest and largest exponent of intensities, taken from 0 to 1"
+    )
+    bias: float = Field(
+        0.3, ge=0, le=1, description="bias field: largest coefficient of its logarithm, a polynomial of degree 3"
+    )
+    noise: float = Field(
+        0.1, ge=0, le=10, description="largest standard deviation of Gaussian noise, in those of the z-scored image"
+    )
+
+    @field_validator("scaling", "gamma")
+    @classmethod
+    def _smallest_first(cls, limits: tuple[float, float]) -> tuple[float, float]:
+        if limits[0] > limits[1]:
+            raise PydanticCustomError("range", "a range has its smallest value first")
+        return limits
+
+
 class Experiment(_Settings):
-    """One training: a name, a seed, the data, the model and the recipe."""
+    """One training: a name, a seed, the data, the model, the recipe and the augmentation."""
 
     name: str = Field("experiment", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     seed: int = Field(0, ge=0, lt=2**31)
     data: DataSettings = DataSettings()
     model: ModelSettings = ModelSettings()
     training: TrainingSettings = TrainingSettings()
+    augmentation: AugmentationSettings = AugmentationSettings()
 
     @model_validator(mode="before")
     @classmethod
