@@ -48,6 +48,10 @@ def threads(number: int) -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+def global_states() -> tuple[str, list[int]]:
+    return str(np.random.get_state(legacy=False)), torch.get_rng_state().tolist()  # noqa: NPY002 - as below
+
+
 @pytest.mark.parametrize("axis", [0, 1])
 @pytest.mark.parametrize("seed", range(5))
 def test_labels_move_with_their_image(axis: int, seed: int) -> None:
@@ -88,9 +92,9 @@ def test_no_global_random_numbers_are_read_or_drawn() -> None:
     for state in (1, 2):
         np.random.seed(state)  # noqa: NPY002 - it is this state that must stay as it is
         torch.manual_seed(state)
-        before = np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()  # noqa: NPY002
+        before = global_states()
         results.append(augmentation(**SPATIAL, **INTENSITY)(scan(), disc(), seed=1)[0])
-        assert (np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()) == before  # noqa: NPY002
+        assert global_states() == before
     assert torch.equal(*results)
 
 

@@ -1,6 +1,7 @@
 """Training slices changed at random: what other patients, positions and scanners would have looked like."""
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -116,7 +117,7 @@ def _standardised_as(image: Image, changed: Image) -> Image:
     """`changed`, each channel with the mean and standard deviation that it has in `image`."""
     # NumPy sums in one thread: torch's sums depend on the number of threads, and a worker has another than its parent.
     before, after = image.numpy(), changed.numpy()
-    over = {"axis": (1, 2), "keepdims": True, "dtype": np.float64}
+    over: dict[str, Any] = {"axis": (1, 2), "keepdims": True, "dtype": np.float64}
     scale = before.std(**over) / np.maximum(after.std(**over), 1e-12)
     shift = before.mean(**over) - after.mean(**over) * scale
     return changed * torch.from_numpy(scale).float() + torch.from_numpy(shift).float()

@@ -5,13 +5,17 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from trimformer.data.patient import Patient
-from trimformer.data.slices import to_slices
+from trimformer.data.augmentation import Augmentation
+from trimformer.data.preparation.slices import PatientSlices
 from trimformer.data.training_set import SliceDataset
 
 
 class EpochSampler(Sampler[int]):
-    """A permutation of all slices that seed and epoch decide, so that a resumed run continues the same order."""
+    """A permutation of all slices that seed and epoch decide, so that a resumed run continues the same order.
+
+    It gives draw numbers: the slice's index plus the epoch times the length, so that each epoch's slices are augmented
+    in their own way.
+    """
 
     def __init__(self, length: int, seed: int) -> None:
         self._length = length
@@ -27,12 +31,15 @@ class EpochSampler(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         generator = torch.Generator().manual_seed(self._seed * 100_003 + self._epoch)
-        return iter(torch.randperm(self._length, generator=generator).tolist())
+        order = torch.randperm(self._length, generator=generator)
+        return iter((order + self._epoch * self._length).tolist())
 
 
-def slice_dataset(patients: Sequence[Patient], image_size: int) -> SliceDataset:
-    """All slices of these patients on the model's grid."""
-    return SliceDataset([to_slices(patient, image_size) for patient in patients])
+def slice_dataset(
+    patients: Sequence[PatientSlices], augment: Augmentation | None = None, seed: int = 0
+) -> SliceDataset:
+    """All slices of these patients, changed at random where an augmentation is given; `seed` decides how."""
+    return SliceDataset(patients, augment, seed)
 
 
 def training_batches(dataset: SliceDataset, batch_size: int, seed: int) -> DataLoader[tuple[torch.Tensor, ...]]:
