@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from trimformer import __version__
-from trimformer.cli import choose, compare, compress, demo, evaluate, inspect, models, report, train
+from trimformer.cli import choose, compare, compress, data, demo, evaluate, inspect, models, report, train
 from trimformer.cli.terminal import complain
 
 app = typer.Typer(
@@ -31,6 +31,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 for name, command in COMMANDS.items():
     app.command(name)(command)
+app.add_typer(data.app, name="data")
 
 
 def _show_version(wanted: bool) -> bool:

@@ -233,6 +233,18 @@ def read_experiment(path: Path, overrides: Iterable[str] = ()) -> Experiment:
     return parse_experiment(document, source=str(path))
 
 
+def read_data_settings(dataset: str, root: str | None, overrides: Iterable[str] = ()) -> DataSettings:
+    """The section `[data]` as it is typed on a command line: `slice_axis=1` there is `data.slice_axis=1` elsewhere.
+
+    Raises:
+        UserError: A key is unknown, or a value is outside its rule.
+    """
+    document: dict[str, Any] = {"data": {"dataset": dataset} | ({} if root is None else {"root": root})}
+    for override in overrides:
+        _apply(f"data.{override.removeprefix('data.')}", document)
+    return parse_experiment(document, source="the command line").data
+
+
 def parse_experiment(document: dict[str, Any], source: str) -> Experiment:
     """Check a document against every rule of `Experiment`.
 
