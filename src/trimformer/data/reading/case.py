@@ -4,16 +4,8 @@ import numpy as np
 
 from trimformer.data.layouts.layout import Case, Layout, Scan
 from trimformer.data.patient import Patient
-from trimformer.data.preparation.preprocessing import Preprocessing
-from trimformer.data.reading.rules import (
-    FINITE,
-    KNOWN_LABELS,
-    NOT_CONSTANT,
-    SAME_SHAPE,
-    SAME_SPACING,
-    THREE_AXES,
-    WHOLE_LABELS,
-)
+from trimformer.data.reading.labels import model_labels
+from trimformer.data.reading.rules import FINITE, HAS_SPACING, NOT_CONSTANT, SAME_SHAPE, SAME_SPACING, THREE_AXES
 from trimformer.data.reading.volume import Volume
 
 SPACING_TOLERANCE = 1e-3
@@ -21,87 +13,72 @@ SPACING_TOLERANCE = 1e-3
 
 
 def read_case(layout: Layout, case: Case) -> Patient:
-    """Read and check one case.
+    """Read and check one case: every channel, then the labels.
 
     Raises:
         FileError: The first rule that the case breaks, with its file and what was found there.
     """
     scan = layout.read(case)
-    files = case.images if len(case.images) == len(scan.channels) else case.images[:1] * len(scan.channels)
-    names = [str(file) for file in files] or [case.patient_id] * len(scan.channels)
-    for name, channel in zip(names, scan.channels, strict=True):
-        _check_image(name, channel)
-        _check_same_grid(name, channel, scan.channels[0])
+    spacing_mm = layout.preprocessing.spacing_mm
+    first = scan.channels[0]
+    for name, channel in zip(_image_names(case, scan), scan.channels, strict=True):
+        _check_grid(name, channel, first, spacing_mm is not None)
+        _check_intensities(name, channel.voxels)
     labels = None
     if scan.labels is not None:
         name = str(case.labels[0]) if case.labels else case.patient_id
-        labels = _model_labels(name, scan, layout)
-    return Patient(
-        case.patient_id,
-        _stacked(scan),
-        labels,
-        _affine(scan.channels[0].affine, layout.preprocessing),
-    )
+        _check_grid(name, scan.labels, first, spacing_mm is not None)
+        labels = model_labels(name, scan.labels.voxels, layout.label_values)
+    affine = first.affine if spacing_mm is None else _with_spacing(first.affine, np.array(spacing_mm))
+    return Patient(case.patient_id, _stacked(scan), labels, affine)
 
 
-def _check_image(name: str, volume: Volume) -> None:
+def _image_names(case: Case, scan: Scan) -> list[str]:
+    """What an error names for each channel: its own file, or the first of those that hold them all."""
+    if len(case.images) == len(scan.channels):
+        return [str(file) for file in case.images]
+    return [str(case.images[0]) if case.images else case.patient_id] * len(scan.channels)
+
+
+def _check_grid(name: str, volume: Volume, reference: Volume, sizes_are_given: bool) -> None:
     if volume.voxels.ndim != 3:
         raise THREE_AXES.broken(name, f"shape {volume.voxels.shape}")
+    if not sizes_are_given and not _has_spacing(volume.affine):
+        raise HAS_SPACING.broken(name, _millimetres(volume))
+    if volume.voxels.shape != reference.voxels.shape:
+        raise SAME_SHAPE.broken(name, f"{volume.voxels.shape} beside an image of {reference.voxels.shape}")
+    same = np.allclose(volume.spacing_mm, reference.spacing_mm, rtol=SPACING_TOLERANCE, atol=0)
+    if not sizes_are_given and not same:
+        raise SAME_SPACING.broken(name, f"{_millimetres(volume)} beside an image of {_millimetres(reference)}")
+
+
+def _check_intensities(name: str, voxels: np.ndarray) -> None:
     # The sum of finite numbers may overflow; their smallest and largest may not.
-    lowest, highest = volume.voxels.min(), volume.voxels.max()
+    lowest, highest = voxels.min(), voxels.max()
     if not (np.isfinite(lowest) and np.isfinite(highest)):
-        count = int(np.count_nonzero(~np.isfinite(volume.voxels)))
-        raise FINITE.broken(name, f"{count} of {volume.voxels.size} voxels are NaN, infinite or too large for 32 bits")
+        count = int(np.count_nonzero(~np.isfinite(voxels)))
+        raise FINITE.broken(name, f"{count} of {voxels.size} voxels are NaN, infinite or too large for 32 bits")
     if lowest == highest:
         raise NOT_CONSTANT.broken(name, f"every voxel is {lowest:g}")
 
 
-def _check_same_grid(name: str, volume: Volume, reference: Volume) -> None:
-    if volume.voxels.shape != reference.voxels.shape:
-        raise SAME_SHAPE.broken(name, f"{volume.voxels.shape} beside an image of {reference.voxels.shape}")
-    if not np.allclose(volume.spacing_mm, reference.spacing_mm, rtol=SPACING_TOLERANCE, atol=0):
-        raise SAME_SPACING.broken(name, f"{_millimetres(volume)} beside an image of {_millimetres(reference)}")
+def _has_spacing(affine: np.ndarray) -> bool:
+    return bool(np.isfinite(affine).all() and (np.linalg.norm(affine[:3, :3], axis=0) > 0).all())
 
 
-def _model_labels(name: str, scan: Scan, layout: Layout) -> np.ndarray:
-    """Labels (x, y, z) uint8 in the values that a model learns."""
-    labels = scan.labels
-    assert labels is not None
-    if labels.voxels.ndim != 3:
-        raise THREE_AXES.broken(name, f"shape {labels.voxels.shape}")
-    _check_same_grid(name, labels, scan.channels[0])
-    values = np.unique(labels.voxels)
-    if not np.all(np.isfinite(values)) or np.any(values != np.round(values)):
-        broken = values[~np.isfinite(values) | (values != np.round(values))]
-        raise WHOLE_LABELS.broken(name, _listed(broken))
-    unknown = [value for value in values.tolist() if int(value) not in layout.label_values]
-    if unknown:
-        valid = _listed(sorted(layout.label_values))
-        raise KNOWN_LABELS.broken(name, f"{_listed(unknown)}, where {layout.dataset} has {valid}")
-    mapped = np.zeros(labels.voxels.shape, np.uint8)
-    for value in values.tolist():
-        mapped[labels.voxels == value] = layout.label_values[int(value)]
-    return mapped
-
-
-def _stacked(scan: Scan) -> np.ndarray:
-    if len(scan.channels) == 1:
-        return scan.channels[0].voxels.astype(np.float32, copy=False)[None]
-    return np.stack([channel.voxels.astype(np.float32, copy=False) for channel in scan.channels])
-
-
-def _affine(affine: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
-    """The image's affine, its columns as long as `data.spacing_mm` says where that is given."""
-    if preprocessing.spacing_mm is None:
-        return affine
+def _with_spacing(affine: np.ndarray, spacing_mm: np.ndarray) -> np.ndarray:
+    """The affine with columns of these lengths; where it has no directions to keep, along the axes."""
+    if not _has_spacing(affine):
+        return np.diag([*spacing_mm, 1.0])
     scaled = affine.copy()
-    scaled[:3, :3] *= np.array(preprocessing.spacing_mm) / np.linalg.norm(affine[:3, :3], axis=0)
+    scaled[:3, :3] *= spacing_mm / np.linalg.norm(affine[:3, :3], axis=0)
     return scaled
 
 
-def _listed(values: object) -> str:
-    shown = [f"{value:g}" for value in list(values)[:6]]  # type: ignore[call-overload]
-    return ", ".join(shown) + (", ..." if len(list(values)) > 6 else "")  # type: ignore[call-overload]
+def _stacked(scan: Scan) -> np.ndarray:
+    """(channels, x, y, z) float32; a single channel is not copied."""
+    channels = [channel.voxels.astype(np.float32, copy=False) for channel in scan.channels]
+    return channels[0][None] if len(channels) == 1 else np.stack(channels)
 
 
 def _millimetres(volume: Volume) -> str:

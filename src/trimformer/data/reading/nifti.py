@@ -1,0 +1,97 @@
+"""NIfTI and Analyze: nibabel reads the header, the voxels come straight into one array."""
+
+import gzip
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trimformer.data.reading.whole import CHUNK, LARGEST_DEFLATION
+
+
+def read_nifti(path: Path, header_spacing: bool, dtype: type[np.floating[Any]] | None) -> tuple[np.ndarray, np.ndarray]:
+    """Read voxels (x, y, z) or (x, y, z, more), and the affine (4, 4) RAS+ as the file has it, sound or not.
+
+    Never more memory than the array as it is stored, the one that is asked for, and one slice in 64 bits.
+
+    Args:
+        path: The file, or either of an Analyze pair.
+        header_spacing: Give the affine's columns the lengths of the header's voxel sizes.
+        dtype: A floating type for the voxels; by default as they are stored, in 64 bits where the file scales them.
+
+    Raises:
+        OSError: The file, or the other one of a pair, cannot be read.
+        EOFError: Fewer bytes are there than the header promises.
+        ValueError: The header makes no sense, or the voxels are no numbers.
+    """
+    import nibabel
+    from nibabel.imageglobals import LoggingOutputSuppressor
+
+    with LoggingOutputSuppressor():
+        image = nibabel.load(path)
+    if not isinstance(image, nibabel.AnalyzeImage):
+        raise ValueError(f"a file of type {type(image).__name__}")
+    proxy = image.dataobj
+    if np.dtype(proxy.dtype).kind not in "iuf":
+        raise ValueError(f"voxels of type {proxy.dtype}, where a number is meant")
+    voxels = _stored_voxels(Path(image.file_map["image"].filename), proxy)
+    return _scaled(three_axes_first(voxels), proxy.slope, proxy.inter, dtype), _affine(image, header_spacing)
+
+
+def three_axes_first(voxels: np.ndarray) -> np.ndarray:
+    """Give a plane its third axis and drop axes of length one behind it."""
+    while voxels.ndim > 3 and voxels.shape[-1] == 1:
+        voxels = voxels[..., 0]
+    return voxels.reshape(voxels.shape + (1,) * (3 - voxels.ndim), order="F")
+
+
+def _stored_voxels(file: Path, proxy: Any) -> np.ndarray:
+    """Read to the very end: only there does a gzip stream show that it is whole."""
+    promised = math.prod(map(int, proxy.shape)) * np.dtype(proxy.dtype).itemsize
+    is_packed, size = file.suffix.lower() == ".gz", file.stat().st_size
+    if promised > size * (LARGEST_DEFLATION if is_packed else 1):
+        raise EOFError(f"shape {proxy.shape} needs {promised} bytes, the file has {size}")
+    content = np.empty(promised, np.uint8)
+    rest = content.data
+    with gzip.open(file) if is_packed else file.open("rb") as stream:
+        stream.seek(proxy.offset)
+        while rest:
+            count = stream.readinto(rest[:CHUNK])
+            if count == 0:
+                raise EOFError(f"shape {proxy.shape} needs {promised} bytes, {promised - len(rest)} are there")
+            rest = rest[count:]
+        while stream.read(CHUNK):
+            pass
+    return content.view(proxy.dtype).reshape(proxy.shape, order="F")
+
+
+def _scaled(voxels: np.ndarray, slope: float, inter: float, dtype: type[np.floating[Any]] | None) -> np.ndarray:
+    if (slope, inter) == (1, 0):
+        return voxels if dtype is None else voxels.astype(dtype, copy=False)
+    scaled = np.empty(voxels.shape, dtype or np.float64, order="F")
+    for index in range(voxels.shape[-1]):
+        scaled[..., index] = np.multiply(voxels[..., index], slope, dtype=np.float64) + inter
+    return scaled
+
+
+def _affine(image: Any, header_spacing: bool) -> np.ndarray:
+    """The file's affine; nibabel takes voxel sizes of zero for 1 mm, here they stay zero and are judged later."""
+    affine = np.array(image.affine, np.float64)
+    lengths = np.linalg.norm(affine[:3, :3], axis=0)
+    sizes = _header_sizes(image)
+    if header_spacing:
+        affine[:3, :3] *= sizes / np.where(lengths > 0, lengths, np.nan)
+    elif not ("sform_code" in image.header and image.header["sform_code"] > 0):
+        affine[:3, :3][:, ~(sizes > 0)] = 0
+    return affine
+
+
+def _header_sizes(image: Any) -> np.ndarray:
+    """Voxel sizes as they stand in the file; an axis of one voxel may go without."""
+    holder = image.file_map.get("header") or image.file_map["image"]
+    with holder.get_prepare_fileobj("rb") as file:
+        header = type(image.header).from_fileobj(file, check=False)
+    sizes = np.abs(np.array(header["pixdim"][1:4], np.float64))
+    shape = (*image.shape[:3], 1, 1, 1)[:3]
+    return np.where((np.array(shape) == 1) & ~(sizes > 0), 1.0, sizes)
