@@ -1,17 +1,18 @@
 """One case looked at: what its files hold if they break no rule, and otherwise which rules they break."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from trimformer.data.layouts.layout import Case, Layout, Scan
+from trimformer.data.layouts.layout import Case, Layout
 from trimformer.data.patient import Patient
 from trimformer.data.preparation.native_grid import NativeGrid
 from trimformer.data.preparation.preprocessing import Preprocessing
 from trimformer.data.reading.case import read_case
-from trimformer.data.reading.rules import NOT_CONSTANT
-from trimformer.data.reading.volume import Volume, file_ending, read_volume
+from trimformer.data.reading.labels import model_labels
+from trimformer.data.reading.rules import NOT_CONSTANT, THREE_AXES
+from trimformer.data.reading.volume import file_ending, read_volume
 from trimformer.records.data_check import CheckedCase
 from trimformer.records.errors import FileError, UserError
 
@@ -54,20 +55,14 @@ def _label_errors(layout: Layout, case: Case, error: UserError) -> tuple[UserErr
         return ()
     if isinstance(error, FileError) and error.file == str(case.labels[0]):
         return ()
-    alone = replace(layout, read=lambda _: _labels_alone(case, layout))
     try:
-        read_case(alone, replace(case, images=case.labels))
+        labels = read_volume(case.labels[0], layout.preprocessing.spacing_from)
+        if labels.voxels.ndim != 3:
+            raise THREE_AXES.broken(case.labels[0], f"shape {labels.voxels.shape}")
+        model_labels(case.labels[0], labels.voxels, layout.label_values)
     except UserError as second:
         return (second,)
     return ()
-
-
-def _labels_alone(case: Case, layout: Layout) -> Scan:
-    """The labels beside an image of their own shape that breaks no rule."""
-    assert case.labels is not None
-    labels = read_volume(case.labels[0], layout.preprocessing.spacing_from)
-    varied = np.linspace(0, 1, max(2, labels.voxels.size), dtype=np.float32)[: labels.voxels.size]
-    return Scan((Volume(varied.reshape(labels.voxels.shape), labels.affine),), labels)
 
 
 def _checked(layout: Layout, patient: Patient, split: str) -> CheckedCase:
