@@ -27,21 +27,21 @@ def test_a_compressed_run_keeps_the_recipe_and_says_where_its_weights_come_from(
 
 def test_inherited_weights_are_the_runs_first_blocks(trained_run: RunFolder) -> None:
     experiment = compressed_experiment(trained_run, 1, "full", "inherited")
-    model = starting_model(experiment, num_classes=4)
+    model = starting_model(experiment, num_classes=4, in_channels=1)
     trained = load_model(trained_run.path).state_dict()
     assert all(torch.equal(tensor, trained[name]) for name, tensor in model.state_dict().items())
     assert model.weights_report.initialised == ()
 
 
 def test_a_compressed_decoder_begins_at_random_and_is_named(trained_run: RunFolder) -> None:
-    model = starting_model(compressed_experiment(trained_run, 1, "compressed", "inherited"), num_classes=4)
+    model = starting_model(compressed_experiment(trained_run, 1, "compressed", "inherited"), num_classes=4, in_channels=1)
     assert model.weights_report.parts() == {"transformer": "loaded", "decoder": "random", "head": "random"}
 
 
 def test_from_scratch_nothing_is_inherited(trained_run: RunFolder) -> None:
     experiment = compressed_experiment(trained_run, 0, "full", "scratch")
     torch.manual_seed(experiment.seed)
-    model = starting_model(experiment, num_classes=4)
+    model = starting_model(experiment, num_classes=4, in_channels=1)
     torch.manual_seed(experiment.seed)
     fresh = create_model("unetr", num_classes=4, num_blocks=0, size="tiny", image_size=48, patch_size=8)
     assert model.weights_report.source == "none"

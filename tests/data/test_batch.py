@@ -1,15 +1,20 @@
+import numpy as np
 import pytest
 import torch
 
 from trimformer.data.batch import Batch, profile_batches
-from trimformer.data.slices import PatientSlices
+from trimformer.data.preparation.native_grid import NativeGrid
+from trimformer.data.preparation.preprocessing import Preprocessing
+from trimformer.data.preparation.slices import PatientSlices
 from trimformer.records.errors import UserError
 
 
+GRID = NativeGrid.of((2, 3, 5), np.eye(4), Preprocessing(16))
+
+
 def slices(patient_id: str, count: int, spacing_mm: tuple[float, float]) -> PatientSlices:
-    images = torch.arange(float(count))[:, None, None, None].expand(count, 1, 2, 3)
-    labels = torch.arange(count, dtype=torch.uint8)[:, None, None].expand(count, 2, 3)
-    return PatientSlices(patient_id, images, labels, spacing_mm)
+    index = np.arange(count)[:, None, None] * np.ones((1, 2, 3))
+    return PatientSlices(patient_id, index[:, None].astype(np.float16), index.astype(np.uint8), GRID, spacing_mm)
 
 
 def test_batches_hold_every_slice_once_and_never_two_patients() -> None:
@@ -32,7 +37,7 @@ def test_foreground_is_where_labels_are_unless_given() -> None:
 
 
 def test_patients_without_labels_have_no_foreground() -> None:
-    unlabelled = PatientSlices("a", torch.zeros(1, 1, 2, 2), None, (1.0, 1.0))
+    unlabelled = PatientSlices("a", np.zeros((1, 1, 2, 2), np.float16), None, GRID, (1.0, 1.0))
     (batch,) = profile_batches([unlabelled], batch_size=8)
     assert batch.labels is None
     assert batch.foreground is None

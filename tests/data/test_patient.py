@@ -20,17 +20,16 @@ def test_spacing_does_not_change_when_the_scan_leans() -> None:
 
 
 @pytest.mark.parametrize(
-    ("image", "labels", "affine", "slice_axis", "found"),
+    ("image", "labels", "affine", "found"),
     [
-        (IMAGE[..., None], None, np.eye(4), 2, "(3, 4, 5, 1)"),
-        (IMAGE, np.zeros((3, 4, 6), np.uint8), np.eye(4), 2, "(3, 4, 6)"),
-        (IMAGE, None, np.eye(3), 2, "(3, 3)"),
-        (IMAGE, None, np.eye(4), 3, "slice axis 3"),
+        (IMAGE[None, None], None, np.eye(4), "(1, 1, 3, 4, 5)"),
+        (IMAGE, np.zeros((3, 4, 6), np.uint8), np.eye(4), "(3, 4, 6)"),
+        (IMAGE, None, np.eye(3), "(3, 3)"),
     ],
 )
 def test_what_cannot_belong_together_is_refused(
-    image: np.ndarray, labels: np.ndarray | None, affine: np.ndarray, slice_axis: int, found: str
+    image: np.ndarray, labels: np.ndarray | None, affine: np.ndarray, found: str
 ) -> None:
     with pytest.raises(UserError) as error:
-        Patient("a", image, labels, affine, slice_axis)
+        Patient("a", image, labels, affine)
     assert found in error.value.found

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from trimformer.data.catalogue import load_dataset
-from trimformer.data.slices import to_native_grid, to_slices
+from trimformer.data.preparation.slices import to_native_grid
 from trimformer.evaluation.evaluate import evaluate, evaluate_run
 from trimformer.metrics.dice import dice
 from trimformer.models import load_model
@@ -21,7 +21,7 @@ def run(trained_run: RunFolder, tmp_path_factory: pytest.TempPathFactory) -> Run
 
 def test_the_truth_scores_one(run: RunFolder) -> None:
     dataset = load_dataset(run.experiment().data)
-    evaluation = evaluate(lambda patient: patient.labels, dataset.validation[:1], dataset.labels)  # type: ignore[arg-type, return-value]
+    evaluation = evaluate(lambda patient: patient.true_labels(), dataset.validation[:1], dataset.labels)  # type: ignore[misc]
     assert evaluation.mean == 1
     assert {score.hd95_mm for scores in evaluation.patients.values() for score in scores.values()} == {0.0}
 
@@ -31,11 +31,11 @@ def test_a_run_is_scored_on_the_patients_own_grid_and_only_on_unseen_ones(run: R
     dataset = load_dataset(run.experiment().data)
     assert set(evaluation.patients) == {patient.patient_id for patient in dataset.validation}
     patient = dataset.validation[0]
-    scores = load_model(run.path)(to_slices(patient, 48).images)
-    prediction = to_native_grid(scores.detach(), patient)
-    assert patient.labels is not None
-    assert prediction.shape == patient.image.shape
-    expected = dice(prediction == 2, patient.labels == 2)
+    scores = load_model(run.path)(patient.image_tensor())
+    prediction = to_native_grid(scores.detach(), patient.grid)
+    assert patient.true_labels is not None
+    assert prediction.shape == patient.grid.shape
+    expected = dice(prediction == 2, patient.true_labels() == 2)
     assert evaluation.patients[patient.patient_id]["gray_matter"].dice == pytest.approx(expected)
     assert Evaluation.load(run.evaluation_file) == evaluation
     assert Evaluation.load(run.last_evaluation_file).checkpoint == "last"
@@ -47,7 +47,6 @@ def test_examples_show_the_same_slice_of_scan_truth_and_prediction(run: RunFolde
         count = len(examples["patient_ids"])
         assert examples["images"].shape == examples["truth"].shape == examples["prediction"].shape == (count, 48, 48)
         patient = load_dataset(run.experiment().data).validation[0]
-        slices = to_slices(patient, 48)
-        assert slices.labels is not None
+        assert patient.labels is not None
         index = int(examples["slice_index"][0])
-        assert (examples["truth"][0] == slices.labels[index].numpy()).all()
+        assert (examples["truth"][0] == patient.labels[index]).all()

@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 
 from trimformer.data.patient import Patient
+from trimformer.data.preparation.preprocessing import Preprocessing
+from trimformer.data.preparation.slices import PatientSlices, to_slices
 from trimformer.evaluation.scores import mean_over_classes, patient_means, score_patient, summarise_label
 
 LABELS = {1: "liver", 2: "spleen"}
@@ -15,8 +17,9 @@ def volume(*boxes: tuple[int, slice]) -> np.ndarray:
     return labels
 
 
-def patient(labels: np.ndarray, patient_id: str = "p") -> Patient:
-    return Patient(patient_id, np.zeros(SHAPE, np.float32), labels, np.diag([1.0, 1.0, 2.0, 1.0]))
+def patient(labels: np.ndarray, patient_id: str = "p") -> PatientSlices:
+    image = np.arange(labels.size, dtype=np.float32).reshape(SHAPE)
+    return to_slices(Patient(patient_id, image, labels, np.diag([1.0, 1.0, 2.0, 1.0])), Preprocessing(16))
 
 
 TRUTH = volume((1, slice(0, 2)))  # a liver, no spleen

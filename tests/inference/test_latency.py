@@ -21,8 +21,8 @@ class Slow(nn.Module):
 
 def test_the_median_leaves_out_the_first_round_and_counts_slices() -> None:
     fast, slow = Slow(0.002, first=0.2), Slow(0.06)
-    milliseconds = milliseconds_per_slice([fast, slow], image_size=16, batch_size=4, rounds=3)
+    milliseconds = milliseconds_per_slice([fast, slow], in_channels=2, image_size=16, batch_size=4, rounds=3)
     assert 0.5 <= milliseconds[0] < milliseconds[1]
     assert milliseconds[1] >= 15
-    assert fast.shapes == slow.shapes == [(4, 1, 16, 16)] * 4
+    assert fast.shapes == slow.shapes == [(4, 2, 16, 16)] * 4
     assert torch.is_grad_enabled()

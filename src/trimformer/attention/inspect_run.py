@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from trimformer.attention.profile import profile_attention
 from trimformer.data.batch import Batch, profile_batches
 from trimformer.data.catalogue import load_dataset
-from trimformer.data.slices import to_slices
 from trimformer.inference.device import default_device
 from trimformer.models import load_model
 from trimformer.records.profile import AttentionProfile
@@ -24,7 +23,7 @@ def inspect_run(run: RunFolder, progress: Progress = silent) -> AttentionProfile
     experiment = run.experiment()
     model = load_model(run.path).to(default_device())
     dataset = load_dataset(experiment.data)
-    patients = [to_slices(patient, experiment.data.image_size) for patient in (*dataset.training, *dataset.selection)]
+    patients = (*dataset.training, *dataset.selection)
     total = sum(-(-len(patient.images) // BATCH_SIZE) for patient in patients)
 
     def told() -> Iterator[Batch]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
-from trimformer.data.slices import PatientSlices
+from trimformer.data.preparation.slices import PatientSlices
 from trimformer.records.errors import UserError
 
 
@@ -56,6 +56,5 @@ def profile_batches(patients_slices: Iterable[PatientSlices], batch_size: int) -
     for patient in patients_slices:
         for start in range(0, len(patient.images), batch_size):
             chosen = slice(start, start + batch_size)
-            images = patient.images[chosen]
-            labels = None if patient.labels is None else patient.labels[chosen]
+            images, labels = patient.image_tensor(chosen), patient.label_tensor(chosen)
             yield Batch(images, labels, (patient.patient_id,) * len(images), patient.spacing_mm)

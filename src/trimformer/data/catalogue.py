@@ -1,50 +1,94 @@
 """The datasets that can be asked for by name: one list."""
 
+import hashlib
+import json
 from collections.abc import Callable
+from pathlib import Path
 
-from trimformer.data.brain import LABELS, NOTE, make_brain_cohort
+from trimformer.data.brain.cohort import find_brain
+from trimformer.data.cache_folder import cache_folder
 from trimformer.data.dataset import Dataset
-from trimformer.data.splits import split_patients
+from trimformer.data.layouts.emidec import find_emidec
+from trimformer.data.layouts.ibsr18 import find_ibsr18
+from trimformer.data.layouts.layout import Layout
+from trimformer.data.layouts.nnunet import find_nnunet
+from trimformer.data.layouts.synapse import find_synapse
+from trimformer.data.preparation.index import PreparedIndex
+from trimformer.data.preparation.prepare import prepare_dataset
+from trimformer.data.preparation.slices import PatientSlices
+from trimformer.data.preparation.store import read_slices
+from trimformer.data.splitting.sides import deal_sides
 from trimformer.records.errors import UserError
 from trimformer.records.experiment import DataSettings
+from trimformer.records.progress import Progress, silent
 
-BRAIN_PATIENTS = 20
-VALIDATION_SHARE = 0.3
+FINDERS: dict[str, Callable[[DataSettings], Layout]] = {
+    "ibsr18": find_ibsr18,
+    "emidec": find_emidec,
+    "synapse": find_synapse,
+    "nnunet": find_nnunet,
+    "brain": find_brain,
+}
+"""Name -> who finds its cases. A new dataset is a file in `layouts` and a line here."""
 
 
-def load_dataset(settings: DataSettings) -> Dataset:
-    """The dataset that `settings` name, its patients dealt to training, selection and validation.
+def find_layout(settings: DataSettings) -> Layout:
+    """The cases of the dataset that `settings` name, found by their names alone.
 
     Raises:
-        UserError: No dataset has that name, or its patients are too few for three sides.
+        UserError: No dataset has that name, or its root is not there or in no layout that is known.
     """
-    if settings.dataset not in DATASETS:
+    if settings.dataset not in FINDERS:
         raise UserError(
             "A dataset is one of the catalogue",
             f"data.dataset = {settings.dataset!r}",
-            f"Valid names: {', '.join(DATASETS)}.",
+            f"Valid names: {', '.join(FINDERS)}.",
         )
-    return DATASETS[settings.dataset](settings)
+    return FINDERS[settings.dataset](settings)
 
 
-def _load_brain(settings: DataSettings) -> Dataset:
-    num_patients = BRAIN_PATIENTS if settings.num_patients is None else settings.num_patients
-    validation = max(1, round(VALIDATION_SHARE * num_patients))
-    training = num_patients - validation - settings.selection_patients
-    if training < 1:
-        raise UserError(
-            "At least one patient is left to train on",
-            f"{num_patients} patients, {validation} for validation and {settings.selection_patients} for selection",
-            "Raise data.num_patients or lower data.selection_patients.",
-        )
-    patients = {patient.patient_id: patient for patient in make_brain_cohort(num_patients)}
-    sizes = {"training": training, "selection": settings.selection_patients, "validation": validation}
-    sides = {
-        side: tuple(patients[patient_id] for patient_id in patient_ids)
-        for side, patient_ids in split_patients(list(patients), sizes, seed=0).items()
-    }
-    return Dataset("brain", LABELS, NOTE, **sides)
+def load_dataset(settings: DataSettings, progress: Progress = silent) -> Dataset:
+    """The dataset that `settings` name, its patients dealt to training, selection and validation.
+
+    Patients are prepared in the user's cache folder where that has not been done, or read from `settings.prepared`.
+
+    Raises:
+        UserError: No dataset has that name, a file breaks a rule, or the patients are too few for three sides.
+    """
+    if settings.prepared is None:
+        layout = find_layout(settings)
+        folder = cache_folder() / "prepared" / f"{layout.dataset}-{_digest(layout, settings)}"
+        index = prepare_dataset(layout, folder, progress)
+    else:
+        folder = Path(settings.prepared)
+        index = PreparedIndex.load(folder)
+        index.refuse_other_settings(settings)
+    return _dealt(index, folder, settings)
 
 
-DATASETS: dict[str, Callable[[DataSettings], Dataset]] = {"brain": _load_brain}
-"""Name -> how it is loaded. A new dataset is a file of its own and a line here."""
+def _dealt(index: PreparedIndex, folder: Path, settings: DataSettings) -> Dataset:
+    folders = {patient.patient_id: folder / patient.folder for patient in index.patients}
+
+    def patients(side: tuple[str, ...]) -> tuple[PatientSlices, ...]:
+        return tuple(read_slices(folders[patient_id]) for patient_id in side)
+
+    sides = deal_sides(index.roster, settings)
+    return Dataset(
+        index.dataset,
+        dict(index.class_names),
+        index.note,
+        training=patients(sides["training"]),
+        selection=patients(sides["selection"]),
+        validation=patients(sides["validation"]),
+        num_channels=index.num_channels,
+        layout=index.layout,
+        preprocessing=index.preprocessing,
+    )
+
+
+def _digest(layout: Layout, settings: DataSettings) -> str:
+    """Tells apart the folders of one dataset in the cache: by root, settings and number of simulated patients."""
+    root = str(Path(settings.root).resolve()) if settings.root else None
+    told = [root, layout.name, layout.preprocessing.document(), sorted(layout.label_values.items())]
+    told += [dict(layout.class_names), settings.num_patients]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]

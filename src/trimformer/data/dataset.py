@@ -3,9 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 
-import numpy as np
-
-from trimformer.data.patient import Patient
+from trimformer.data.preparation.slices import PatientSlices
 from trimformer.data.splitting.sides import refuse_overlap
 
 
@@ -14,8 +12,8 @@ class Dataset:
     """Everything a study needs to know of its data.
 
     `labels` maps label values to class names, background left out. `note` is the one sentence that every report on
-    these data carries. Models are fitted on `training`, their best epoch is chosen on `selection`, and only
-    `validation` is reported.
+    these data carries; `preprocessing` is everything that was done to the files. Models are fitted on `training`, their
+    best epoch is chosen on `selection`, and only `validation` is reported.
 
     Raises:
         UserError: A patient is on two sides.
@@ -24,9 +22,12 @@ class Dataset:
     name: str
     labels: dict[int, str]
     note: str
-    training: tuple[Patient, ...]
-    selection: tuple[Patient, ...]
-    validation: tuple[Patient, ...]
+    training: tuple[PatientSlices, ...]
+    selection: tuple[PatientSlices, ...]
+    validation: tuple[PatientSlices, ...]
+    num_channels: int = 1
+    layout: str = ""
+    preprocessing: dict[str, object] | None = None
 
     def __post_init__(self) -> None:
         """Refuse a patient on two sides."""
@@ -34,22 +35,12 @@ class Dataset:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over every patient's side, id, geometry and voxels: another digit, other data."""
+        """SHA-256 over every patient's side, id, and the digest of their files and settings."""
         digest = hashlib.sha256()
         for side, patients in self._sides().items():
             for patient in patients:
-                digest.update(f"{side}/{patient.patient_id}/{patient.slice_axis}".encode())
-                for array in (patient.affine, patient.image, patient.labels):
-                    _add_array(digest, array)
+                digest.update(f"{side}/{patient.patient_id}/{patient.key}\n".encode())
         return digest.hexdigest()
 
-    def _sides(self) -> dict[str, tuple[Patient, ...]]:
+    def _sides(self) -> dict[str, tuple[PatientSlices, ...]]:
         return {"training": self.training, "selection": self.selection, "validation": self.validation}
-
-
-def _add_array(digest: "hashlib._Hash", array: np.ndarray | None) -> None:
-    if array is None:
-        digest.update(b"none")
-        return
-    digest.update(f"{array.dtype}{array.shape}".encode())
-    digest.update(np.ascontiguousarray(array).data)

@@ -11,8 +11,9 @@ from trimformer.records.errors import UserError
 class Patient:
     """One scan on its own grid.
 
-    `image` is (channels, x, y, z) float32, or (x, y, z) where there is one channel, which is then put in front; `labels`
-    is (x, y, z) uint8 or None where nobody drew them, `affine` (4, 4) takes a voxel's indices to millimetres, RAS+.
+    `image` is (channels, x, y, z) float32, or (x, y, z) where there is one channel, which is then put in front;
+    `labels` is (x, y, z) uint8 or None where nobody drew them, `affine` (4, 4) takes a voxel's indices to millimetres,
+    RAS+.
 
     Raises:
         UserError: The image has other axes, or its labels or affine have another shape.

@@ -43,7 +43,7 @@ def compare(
     evaluations = [candidate.evaluation(progress) for candidate in candidates]
     _check_same_patients(candidates, evaluations)
     models = [load_model(candidate.run.path) for candidate in candidates]
-    latencies = milliseconds_per_slice(models, candidates[0].run.experiment().data.image_size)
+    latencies = milliseconds_per_slice(models, models[0].in_channels, models[0].image_size)
     rows = [
         run_row(candidate, model, models[0], evaluation, evaluations[0], folder).model_copy(
             update={"versus_reference": test, "milliseconds_per_slice": latency}

@@ -8,8 +8,7 @@ from torch import nn
 
 from trimformer.data.catalogue import load_dataset
 from trimformer.data.dataset import Dataset
-from trimformer.data.patient import Patient
-from trimformer.data.slices import to_slices
+from trimformer.data.preparation.slices import PatientSlices
 from trimformer.evaluation.scores import mean_over_classes, score_patient, summarise_label
 from trimformer.inference.device import default_device
 from trimformer.inference.predict import Predictor, network_predictor, predict_scores
@@ -22,7 +21,7 @@ from trimformer.records.run_folder import RunFolder
 
 def evaluate(
     predict: Predictor,
-    patients: Iterable[Patient],
+    patients: Iterable[PatientSlices],
     labels: Mapping[int, str],
     progress: Progress = silent,
 ) -> Evaluation:
@@ -63,15 +62,14 @@ def evaluate_run(run: RunFolder, progress: Progress = silent) -> Evaluation:
     device = default_device()
     models = {"best": load_model(run.path, "best").to(device), "last": load_model(run.path, "last").to(device)}
     dataset = load_dataset(experiment.data)
-    image_size = experiment.data.image_size
     told = under_name(progress, f"evaluating {run.name}")
-    best = evaluate(network_predictor(models["best"], image_size), dataset.validation, dataset.labels, told)
+    best = evaluate(network_predictor(models["best"]), dataset.validation, dataset.labels, told)
     last = best
     if not _same_weights(models["best"], models["last"]):
         told = under_name(progress, f"evaluating {run.name}, last epoch")
-        last = evaluate(network_predictor(models["last"], image_size), dataset.validation, dataset.labels, told)
+        last = evaluate(network_predictor(models["last"]), dataset.validation, dataset.labels, told)
     last.model_copy(update={"checkpoint": "last"}).save(run.last_evaluation_file)
-    write_arrays(run.examples_file, _examples(models["best"], dataset, image_size))
+    write_arrays(run.examples_file, _examples(models["best"], dataset))
     best.save(run.evaluation_file)
     return best
 
@@ -82,16 +80,16 @@ def _same_weights(one: nn.Module, other: nn.Module) -> bool:
     return all(torch.equal(tensor, weights[name]) for name, tensor in one.state_dict().items())
 
 
-def _examples(model: nn.Module, dataset: Dataset, image_size: int) -> dict[str, np.ndarray]:
+def _examples(model: nn.Module, dataset: Dataset) -> dict[str, np.ndarray]:
     """The slice with the most foreground of every patient, with truth and prediction, on the model's grid."""
     columns: dict[str, list[np.ndarray]] = {"images": [], "truth": [], "prediction": [], "slice_index": []}
     for patient in dataset.validation:
-        slices = to_slices(patient, image_size)
-        assert slices.labels is not None
-        index = int((slices.labels > 0).flatten(1).sum(dim=1).argmax())
-        scores = predict_scores(model, slices.images[index : index + 1])
-        columns["images"].append(slices.images[index, 0].numpy())
-        columns["truth"].append(slices.labels[index].numpy())
+        assert patient.labels is not None
+        index = int(np.count_nonzero(patient.labels, axis=(1, 2)).argmax())
+        images = patient.image_tensor(slice(index, index + 1))
+        scores = predict_scores(model, images)
+        columns["images"].append(images[0, 0].numpy())
+        columns["truth"].append(patient.labels[index])
         columns["prediction"].append(scores.argmax(dim=1)[0].numpy().astype(np.uint8))
         columns["slice_index"].append(np.array(index))
     arrays = {name: np.stack(entries) for name, entries in columns.items()}

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from jaxtyping import UInt8
 
-from trimformer.data.patient import Patient
+from trimformer.data.preparation.slices import PatientSlices
 from trimformer.metrics.dice import dice, empty_mask_case
 from trimformer.metrics.surface import diagonal, hd95, surface_dice
 from trimformer.records.evaluation import Interval, LabelSummary, Score
@@ -15,16 +15,17 @@ SURFACE_TOLERANCE_MM = 1.0
 
 
 def score_patient(
-    prediction: UInt8[np.ndarray, "x y z"], patient: Patient, labels: Mapping[int, str]
+    prediction: UInt8[np.ndarray, "x y z"], patient: PatientSlices, labels: Mapping[int, str]
 ) -> dict[str, Score]:
     """Score every foreground label of one patient on the patient's own grid.
 
     An empty mask follows one rule: both empty, the class is left out of the mean ("absent"); only the truth empty,
     Dice 0 ("false alarm"); only the prediction empty, Dice 0 and the volume's diagonal as HD95 ("missed").
     """
-    assert patient.labels is not None
+    assert patient.true_labels is not None, "only labelled patients are scored"
+    truth = patient.true_labels()
     return {
-        name: _score(prediction == value, patient.labels == value, patient.spacing_mm) for value, name in labels.items()
+        name: _score(prediction == value, truth == value, patient.grid.spacing_mm) for value, name in labels.items()
     }
 
 

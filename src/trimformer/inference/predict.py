@@ -7,10 +7,9 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from trimformer.data.patient import Patient
-from trimformer.data.slices import to_native_grid, to_slices
+from trimformer.data.preparation.slices import PatientSlices, to_native_grid
 
-Predictor = Callable[[Patient], UInt8[np.ndarray, "x y z"]]
+Predictor = Callable[[PatientSlices], UInt8[np.ndarray, "x y z"]]
 """Anything that draws labels on a patient: a network, a mixture of intensities, a person."""
 
 
@@ -24,10 +23,10 @@ def predict_scores(
     return torch.cat([model(batch.to(device)).float().cpu() for batch in images.split(batch_size)])
 
 
-def network_predictor(model: nn.Module, image_size: int) -> Predictor:
+def network_predictor(model: nn.Module) -> Predictor:
     """A predictor that runs the model on every slice and puts the scores back on the patient's grid."""
 
-    def predict(patient: Patient) -> np.ndarray:
-        return to_native_grid(predict_scores(model, to_slices(patient, image_size).images), patient)
+    def predict(patient: PatientSlices) -> np.ndarray:
+        return to_native_grid(predict_scores(model, patient.image_tensor()), patient.grid)
 
     return predict

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
@@ -11,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from trimformer.records.errors import UserError
+
+MAKE_ROOM = "Free some space, or choose a folder that can be written."
 
 
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
@@ -26,8 +29,28 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
             write(temporary)
             temporary.replace(path)
     except OSError as error:
-        next_step = "Free some space, or choose a folder that can be written."
-        raise UserError("The output must be writable", f"{path}: {error}", next_step) from error
+        raise UserError("The output must be writable", f"{path}: {error}", MAKE_ROOM) from error
+
+
+def write_whole_folder(path: Path, fill: Callable[[Path], None]) -> None:
+    """Let `fill` write files into a temporary neighbour of the folder `path`, then move it into place in one step.
+
+    What stood at `path` before is replaced. A process that is killed leaves a neighbour whose name begins with a dot.
+
+    Raises:
+        UserError: The disk is full or the folder cannot be written; nothing is left behind.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as neighbour:
+            temporary = Path(neighbour) / path.name
+            temporary.mkdir()
+            fill(temporary)
+            if path.exists():
+                shutil.rmtree(path)
+            temporary.replace(path)
+    except OSError as error:
+        raise UserError("The output must be writable", f"{path}: {error}", MAKE_ROOM) from error
 
 
 def write_text(path: Path, text: str) -> None:

@@ -9,12 +9,13 @@ from typing import Any
 
 from trimformer.attention.inspect_run import inspect_run
 from trimformer.compression.compress import compressed_experiment
+from trimformer.data.brain.cohort import make_brain_patient
 from trimformer.data.catalogue import load_dataset
 from trimformer.depth.choose_run import choose_run
 from trimformer.evaluation.compare import compare
 from trimformer.evaluation.evaluate import evaluate
 from trimformer.evaluation.rows import Candidate
-from trimformer.inference.intensity import predict_by_intensity
+from trimformer.inference.intensity import intensity_predictor
 from trimformer.records.depth import DepthChoice
 from trimformer.records.experiment import Experiment, read_experiment
 from trimformer.records.progress import Progress, silent
@@ -39,7 +40,7 @@ def run_demo(folder: Path, *, fast: bool = False, progress: Progress = silent) -
     clock = _Clock()
     full = _demo_experiment(fast)
     with clock.measuring("data"):
-        dataset = load_dataset(full.data)
+        dataset = load_dataset(full.data, progress)
     reference = _train(full, folder, clock, progress)
     with clock.measuring("attention"):
         inspect_run(reference, progress)
@@ -48,7 +49,8 @@ def run_demo(folder: Path, *, fast: bool = False, progress: Progress = silent) -
     for experiment, role in _others(reference, choice):
         runs.append(Candidate(_train(experiment, folder, clock, progress), role))
     with clock.measuring("evaluation"):
-        baselines = {"intensity": evaluate(predict_by_intensity, dataset.validation, dataset.labels)}
+        by_intensity = intensity_predictor(make_brain_patient)
+        baselines = {"intensity": evaluate(by_intensity, dataset.validation, dataset.labels)}
         results = compare(runs, folder, baselines=baselines, depth=choice, progress=progress)
     results = results.model_copy(update={"seconds": clock.seconds | {"total": clock.total()}})
     results.save(folder / "results.json")

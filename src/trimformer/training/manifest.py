@@ -23,6 +23,10 @@ def describe_run(experiment: Experiment, dataset: Dataset, weights: WeightsRepor
         "seed": experiment.seed,
         "data": {
             "dataset": dataset.name,
+            "layout": dataset.layout,
+            "labels": {str(value): name for value, name in dataset.labels.items()},
+            "channels": dataset.num_channels,
+            "preprocessing": dataset.preprocessing,
             "note": dataset.note,
             "fingerprint": dataset.fingerprint,
             "training": [patient.patient_id for patient in dataset.training],

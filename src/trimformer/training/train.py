@@ -8,6 +8,7 @@ from pathlib import Path
 
 import lightning as L
 
+from trimformer.data.augmentation import Augmentation
 from trimformer.data.catalogue import load_dataset
 from trimformer.data.dataset import Dataset
 from trimformer.models import SegmentationModel, canonical_name, save_model
@@ -41,9 +42,9 @@ def train(experiment: Experiment, folder: Path, progress: Progress = silent) -> 
     if _is_done(run):
         return run
     canonical_name(experiment.model.name, experiment.model.target)  # a wrong name is told before data are read
-    dataset = load_dataset(experiment.data)
+    dataset = load_dataset(experiment.data, progress)
     L.seed_everything(experiment.seed, verbose=False)
-    model = starting_model(experiment, num_classes=1 + max(dataset.labels))
+    model = starting_model(experiment, num_classes=1 + max(dataset.labels), in_channels=dataset.num_channels)
     precision = lightning_precision(experiment.training.precision)
     experiment.save(run.experiment_file)
     write_json(run.manifest_file, describe_run(experiment, dataset, model.weights_report, precision))
@@ -78,9 +79,11 @@ def _fit(
     precision: str,
     progress: Progress,
 ) -> None:
-    settings, image_size = experiment.training, experiment.data.image_size
-    batches = training_batches(slice_dataset(dataset.training, image_size), settings.batch_size, experiment.seed)
-    selection = selection_batches(slice_dataset(dataset.selection, image_size), settings.batch_size)
+    settings = experiment.training
+    augment = Augmentation(experiment.augmentation) if experiment.augmentation.enabled else None
+    slices = slice_dataset(dataset.training, augment, experiment.seed)
+    batches = training_batches(slices, settings.batch_size, experiment.seed)
+    selection = selection_batches(slice_dataset(dataset.selection), settings.batch_size)
     total_steps = settings.epochs * len(batches)
     task = SegmentationTask(model, settings, total_steps, experiment.seed)
     last = run.checkpoints / "last.ckpt"

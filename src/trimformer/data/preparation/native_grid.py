@@ -1,7 +1,7 @@
 """Where a patient's slices came from, kept with them, so that a label map finds its way back."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -12,6 +12,8 @@ Turn = tuple[tuple[int, int], ...]
 
 Padding = tuple[int, int, int, int]
 """Pixels added left, right, above and below; a negative number is cut off. torch.nn.functional.pad reads it."""
+
+Size = TypeVar("Size", int, float)
 
 AS_STORED: Turn = ((0, 1), (1, 1), (2, 1))
 
@@ -34,8 +36,7 @@ class NativeGrid:
     def of(cls, shape: tuple[int, int, int], affine: np.ndarray, preprocessing: Preprocessing) -> "NativeGrid":
         """The grid of a volume that is to be preprocessed."""
         turn = _turn_to(preprocessing.orientation, affine)
-        turned = _turned_sizes(shape, turn)
-        rows, columns = np.delete(turned, preprocessing.slice_axis)
+        rows, columns = _in_plane(_turned_sizes(shape, turn), preprocessing.slice_axis)
         padding = (0, 0, 0, 0) if preprocessing.crop is None else _to_middle(rows, columns, preprocessing.crop)
         return cls(shape, affine, turn, preprocessing.slice_axis, padding)
 
@@ -48,15 +49,19 @@ class NativeGrid:
     @property
     def slice_spacing_mm(self) -> tuple[float, float]:
         """(row, column) of the slices before they are resized."""
-        row, column = np.delete(_turned_sizes(self.spacing_mm, self.turn), self.slice_axis)
-        return float(row), float(column)
+        return _in_plane(_turned_sizes(self.spacing_mm, self.turn), self.slice_axis)
 
     @property
     def slice_size(self) -> tuple[int, int]:
         """(rows, columns) of the slices that are resized, padding counted."""
-        rows, columns = np.delete(_turned_sizes(self.shape, self.turn), self.slice_axis)
+        rows, columns = _in_plane(_turned_sizes(self.shape, self.turn), self.slice_axis)
         left, right, above, below = self.padding
-        return int(rows) + above + below, int(columns) + left + right
+        return rows + above + below, columns + left + right
+
+    @property
+    def num_slices(self) -> int:
+        """How many slices there are."""
+        return _turned_sizes(self.shape, self.turn)[self.slice_axis]
 
     def slices_of(self, volume: np.ndarray) -> np.ndarray:
         """A view (slices, rows, columns) of a volume (x, y, z) on this grid."""
@@ -100,10 +105,15 @@ def _turned(volume: np.ndarray, turn: Turn) -> np.ndarray:
     return flipped.transpose(np.argsort([axis for axis, _ in turn]))
 
 
-def _turned_sizes(sizes: tuple[Any, Any, Any], turn: Turn) -> np.ndarray:
-    return np.array(sizes)[np.argsort([axis for axis, _ in turn])]
+def _turned_sizes(sizes: tuple[Size, Size, Size], turn: Turn) -> list[Size]:
+    return [sizes[axis] for axis in np.argsort([target for target, _ in turn])]
+
+
+def _in_plane(sizes: list[Size], slice_axis: int) -> tuple[Size, Size]:
+    row, column = (size for axis, size in enumerate(sizes) if axis != slice_axis)
+    return row, column
 
 
 def _to_middle(rows: int, columns: int, size: int) -> Padding:
-    above, left = (int(size - count) // 2 for count in (rows, columns))
-    return left, int(size - columns) - left, above, int(size - rows) - above
+    above, left = ((size - count) // 2 for count in (rows, columns))
+    return left, size - columns - left, above, size - rows - above

@@ -1,9 +1,10 @@
 """How a dataset is read and brought to a model's grid: its own defaults, changed where the experiment says so."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from trimformer.data.reading.volume import SpacingFrom
+from trimformer.records.errors import UserError
 from trimformer.records.experiment import DataSettings
 
 
@@ -11,10 +12,10 @@ from trimformer.records.experiment import DataSettings
 class Preprocessing:
     """Every choice between a file and the array that a model sees.
 
-    `spacing_from` and `spacing_mm` say whom to believe about voxel sizes. A volume is turned to `orientation` (axis codes
-    such as RAS; None leaves it as it is stored) and cut into slices along `slice_axis`. Intensities are clipped to `clip`
-    first where that is given; the middle `crop` x `crop` pixels of each slice are kept where that is given; slices end up
-    `image_size` squared.
+    `spacing_from` and `spacing_mm` say whom to believe about voxel sizes. A volume is turned to `orientation` (axis
+    codes such as RAS; None leaves it as it is stored) and cut into slices along `slice_axis`. Intensities are clipped
+    to `clip` first where that is given; the middle `crop` x `crop` pixels of each slice are kept where that is given;
+    slices end up `image_size` squared.
     """
 
     image_size: int
@@ -28,10 +29,33 @@ class Preprocessing:
     @classmethod
     def of(cls, settings: DataSettings, **defaults: Any) -> "Preprocessing":
         """The dataset's `defaults`, and the experiment's own values wherever it has some."""
-        keys = ("slice_axis", "orientation", "spacing_from", "spacing_mm", "clip", "crop")
-        given = {key: value for key in keys if (value := getattr(settings, key)) is not None}
-        return cls(image_size=settings.image_size, **(defaults | given))
+        return cls(**(defaults | given_settings(settings)))
 
     def document(self) -> dict[str, Any]:
         """As it stands in JSON."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        return {key: _as_json(value) for key, value in asdict(self).items()}
+
+
+def given_settings(settings: DataSettings) -> dict[str, Any]:
+    """Those of the settings that an experiment decides for itself."""
+    keys = (field.name for field in fields(Preprocessing))
+    return {key: value for key in keys if (value := getattr(settings, key)) is not None}
+
+
+def refuse_other_settings(prepared: dict[str, Any], settings: DataSettings) -> None:
+    """Check that an experiment asks for data as they were prepared (a `Preprocessing.document`).
+
+    Raises:
+        UserError: Names the first setting that differs and both values.
+    """
+    for key, value in given_settings(settings).items():
+        if _as_json(value) != prepared[key]:
+            raise UserError(
+                "An experiment asks for the data as they were prepared",
+                f"data.{key} = {_as_json(value)}, and {prepared[key]} in {settings.prepared}",
+                f"Set data.{key} to {prepared[key]}, or prepare the data once more into another folder.",
+            )
+
+
+def _as_json(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value

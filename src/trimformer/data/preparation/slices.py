@@ -48,9 +48,9 @@ class PatientSlices:
 def to_slices(patient: Patient, preprocessing: Preprocessing) -> PatientSlices:
     """Bring a volume to the grid of a model: this is the preprocessing of the paper.
 
-    Each channel is clipped where that is asked for and normalised to zero mean and unit deviation over the whole volume;
-    then each slice is cropped or padded (with the channel's lowest value) and resized to `image_size` squared. Images are
-    resized bilinearly, with antialiasing where they shrink; labels take the nearest voxel.
+    Each channel is clipped where that is asked for and normalised to zero mean and unit deviation over the whole
+    volume; then each slice is cropped or padded (with the channel's lowest value) and resized to `image_size` squared.
+    Images are resized bilinearly, with antialiasing where they shrink; labels take the nearest voxel.
 
     Raises:
         UserError: A channel is constant, at least between the limits of `clip`, or holds values that are not finite.
@@ -59,9 +59,7 @@ def to_slices(patient: Patient, preprocessing: Preprocessing) -> PatientSlices:
     size = preprocessing.image_size
     channels = [_normalised_slices(patient, channel, grid, preprocessing) for channel in range(len(patient.image))]
     images = np.stack([np.concatenate(list(chunks)) for chunks in channels], axis=1)
-    row_mm, column_mm = (
-        mm * count / size for mm, count in zip(grid.slice_spacing_mm, grid.slice_size, strict=True)
-    )
+    row_mm, column_mm = (mm * count / size for mm, count in zip(grid.slice_spacing_mm, grid.slice_size, strict=True))
     labels = patient.labels
     return PatientSlices(
         patient.patient_id,
@@ -79,8 +77,7 @@ def to_native_grid(scores: Float[Tensor, "slices classes rows columns"], grid: N
     Class scores are resized bilinearly slice by slice before the argmax, so that borders fall between pixels; what was
     cropped away is background.
     """
-    num_slices = grid.slices_of(np.empty(grid.shape, np.bool_)).shape[0]
-    assert scores.shape[0] == num_slices, f"{scores.shape[0]} slices of scores for {num_slices} slices"
+    assert scores.shape[0] == grid.num_slices, f"{scores.shape[0]} slices of scores for {grid.num_slices} slices"
     back = tuple(-pixels for pixels in grid.padding)
     labels = [
         F.pad(_resize(chunk.float(), grid.slice_size).argmax(dim=1).to(torch.uint8), back)
@@ -97,10 +94,11 @@ def _normalised_slices(
     chunks = _Chunks(grid.slices_of(patient.image[channel]), clip)
     mean, deviation, lowest = chunks.statistics()
     if not np.isfinite(deviation) or deviation == 0:
+        limits = f" between {clip[0]:g} and {clip[1]:g}" if preprocessing.clip else ""
         raise UserError(
-            "An image has finite values that differ" + (" between the limits of data.clip" if preprocessing.clip else ""),
+            f"An image has finite values that differ{limits}",
             f"{patient.patient_id}, channel {channel}: mean {mean:g}, standard deviation {deviation:g}",
-            "Look at that scan; it cannot be normalised." + (" Is it a CT?" if preprocessing.clip else ""),
+            "Look at that scan; it cannot be normalised.",
         )
     for chunk in chunks:
         normalised = torch.from_numpy(((chunk - mean) / deviation).astype(np.float32))[:, None]

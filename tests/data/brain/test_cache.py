@@ -3,7 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trimformer.data.cache import cache_folder, cached_patient
+from trimformer.data.brain.cache import cached_patient
+from trimformer.data.cache_folder import cache_folder
 from trimformer.data.patient import Patient
 
 

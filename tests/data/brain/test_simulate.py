@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from trimformer.data.patient import Patient
-from trimformer.data.recipe import Recipe
-from trimformer.data.simulate import simulate_patient
-from trimformer.data.template import Anatomy
+from trimformer.data.brain.recipe import Recipe
+from trimformer.data.brain.simulate import simulate_patient
+from trimformer.data.brain.template import Anatomy
 
 STILL = Recipe(
     head_scale=(1.0, 1.0),

@@ -3,21 +3,14 @@
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
+from trimformer.data.cache_folder import cache_folder
 from trimformer.data.patient import Patient
 from trimformer.records.errors import UserError
 from trimformer.records.files import read_arrays, write_arrays
-
-
-def cache_folder() -> Path:
-    """`$XDG_CACHE_HOME/trimformer`, or `~/.cache/trimformer` where that is not set."""
-    home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "trimformer"
 
 
 def cached_patient(patient_id: str, settings: object, make: Callable[[], Patient]) -> Patient:

@@ -2,12 +2,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import torch.nn.functional as F
 
-from trimformer.data.brain import LABELS, make_brain_cohort
-from trimformer.data.cache import cache_folder
+from trimformer.data.brain.cohort import LABELS, find_brain, make_brain_patient
+from trimformer.data.cache_folder import cache_folder
 from trimformer.data.patient import Patient
-from trimformer.data.slices import to_native_grid, to_slices
+from trimformer.data.preparation.preprocessing import Preprocessing
+from trimformer.data.preparation.slices import to_native_grid, to_slices
+from trimformer.data.reading.case import read_case
 from trimformer.inference.intensity import predict_by_intensity
 
 
@@ -15,7 +18,7 @@ from trimformer.inference.intensity import predict_by_intensity
 def cohort(tmp_path_factory: pytest.TempPathFactory) -> tuple[Patient, ...]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        return make_brain_cohort(num_patients=4)
+        return tuple(make_brain_patient(f"brain-00{index}") for index in range(4))
 
 
 def mean_dice(patient: Patient, prediction: np.ndarray) -> float:
@@ -31,7 +34,7 @@ def test_a_patient_does_not_depend_on_how_many_are_made(
     cohort: tuple[Patient, ...], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    (alone,) = make_brain_cohort(num_patients=1)
+    alone = make_brain_patient("brain-000")
     assert alone.image.tobytes() == cohort[0].image.tobytes()
     assert len(list(cache_folder().iterdir())) == 1
 
@@ -52,7 +55,6 @@ def test_intensity_alone_does_not_solve_it(cohort: tuple[Patient, ...]) -> None:
 
 def test_the_models_grid_loses_little(cohort: tuple[Patient, ...]) -> None:
     for patient in cohort:
-        slices = to_slices(patient, 112)
-        assert slices.labels is not None
-        truth = F.one_hot(slices.labels.long(), 4).movedim(-1, 1).float()
-        assert mean_dice(patient, to_native_grid(truth, patient)) > 0.95
+        slices = to_slices(patient, Preprocessing(112))
+        truth = F.one_hot(torch.from_numpy(slices.labels).long(), 4).movedim(-1, 1).float()
+        assert mean_dice(patient, to_native_grid(truth, slices.grid)) > 0.95

@@ -1,6 +1,6 @@
 import numpy as np
 
-from trimformer.data.template import sharpened, tissue_shares, towards
+from trimformer.data.brain.template import sharpened, tissue_shares, towards
 
 
 def test_tissue_shares_add_up_inside_the_head_and_the_rim_is_csf() -> None:
