@@ -138,23 +138,13 @@ def _find_analyze(folder: Path) -> _Found:
         _case(patient_id, _pair(place, "images", "ana"), _pair(place, "segmentation", "segTRI_ana"))
         for patient_id, place in places.items()
     )
-    problems += [error for case in cases for error in missing_files([_voxel_files(case)])]
     note = "IBSR 18 V2.0 as Analyze pairs, heads with their skulls: the 15 patients of MISA's sides, labels segTRI_ana."
     return _Found("original Analyze", note, cases, tuple(problems))
 
 
 def _pair(place: Path, kind: str, name: str) -> Path:
-    """The header of an Analyze pair."""
+    """The header of an Analyze pair; whoever reads it tells where its voxels are missing."""
     return inside(inside(inside(place, kind), "analyze"), f"{place.name}_{name}.hdr")
-
-
-def _voxel_files(case: Case) -> Case:
-    """The case with the voxel file of every Analyze header that is there; a missing header is told by itself."""
-
-    def partners(headers: tuple[Path, ...]) -> tuple[Path, ...]:
-        return tuple(inside(file.parent, f"{file.stem}.img") for file in headers if file.is_file())
-
-    return Case(case.patient_id, partners(case.images), partners(case.labels or ()))
 
 
 def _case(patient_id: str, image: Path, labels: Path) -> Case:

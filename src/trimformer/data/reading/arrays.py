@@ -78,13 +78,16 @@ def _read(path: Path, read: Callable[[Path], Pair]) -> Pair:
 
 
 def _npz_pair(path: Path) -> Pair:
-    # A pickle inside such a file could run anything.
-    loaded = np.load(path, allow_pickle=False)
-    if not isinstance(loaded, np.lib.npyio.NpzFile):
-        raise ValueError("one array, where an archive of two is meant")
-    with loaded as arrays:
+    # Opened here, since NumPy leaves a damaged archive open; a pickle inside could run anything.
+    with path.open("rb") as file, _archive(np.load(file, allow_pickle=False)) as arrays:
         image, labels = (_numbers(key, _key(arrays, key)) for key in KEYS)
     return image, labels
+
+
+def _archive(loaded: Any) -> Any:
+    if not isinstance(loaded, np.lib.npyio.NpzFile):
+        raise ValueError("one array, where an archive of two is meant")
+    return loaded
 
 
 def _h5_pair(path: Path) -> Pair:

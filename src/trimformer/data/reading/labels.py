@@ -32,13 +32,15 @@ def model_labels(file: object, voxels: np.ndarray, label_values: Mapping[int, in
     if broken:
         raise WHOLE_LABELS.broken(file, listed(broken))
     if unknown:
-        raise KNOWN_LABELS.broken(file, f"{listed(sorted(unknown))}, where {listed(sorted(label_values))} are meant")
+        meant = listed(sorted(label_values))
+        raise KNOWN_LABELS.broken(file, f"{listed(sorted(unknown))}, where {meant} are meant")
     return mapped
 
 
 def _map_slice(values: np.ndarray, label_values: Mapping[int, int], mapped: np.ndarray) -> set[float]:
     """Fill `mapped`, and give back the values that `label_values` does not have."""
-    small = values.astype(np.uint16)
+    with np.errstate(invalid="ignore"):  # what does not fit is told by its value, not by a warning
+        small = values.astype(np.uint16)
     if not np.array_equal(small, values):
         found = set(np.unique(values).tolist())
         for value in found & label_values.keys():
@@ -53,7 +55,7 @@ def _map_slice(values: np.ndarray, label_values: Mapping[int, int], mapped: np.n
     return set(map(float, np.flatnonzero(counts))) - label_values.keys()
 
 
-def listed(values: Iterable[float]) -> str:
+def listed(values: Iterable[int | float]) -> str:
     """The first few of several numbers, for a message.
 
     Example:
