@@ -39,10 +39,11 @@ def check(
 ) -> None:
     """Open every file of a dataset and list everything that is wrong; exit code 2 if anything is."""
     from trimformer.records.experiment import read_data_settings
-    from trimformer.report.contact_sheet import check_png
 
     settings = read_data_settings(dataset, root, overrides or ())
     if preview is not None:
+        from trimformer.report.contact_sheet import check_png
+
         check_png(preview)
     with progress_bars(shown=not json) as progress:
         found, drawn = _check(settings, preview, progress)
@@ -88,7 +89,7 @@ def _print_tables(found: "DataCheck") -> None:
     splits = [
         [
             split,
-            str(count),
+            str(cases),
             str(found.slices.get(split, 0)),
             *_geometry([p for p in found.patients if p.split == split]),
         ]
@@ -96,20 +97,28 @@ def _print_tables(found: "DataCheck") -> None:
     ]
     title = f"{found.dataset}, layout {found.layout}; sizes along the axes of the arrays"
     print_table(title, ("split", "cases", "slices", "voxel mm", "intensities"), splits)
-    volumes = [
-        [str(value), label.name, f"{label.voxels:,}", _shown(found.label_volumes_ml.get(value))]
-        for value, label in found.labels.items()
-    ]
-    print_table("Labels; smallest and largest volume in a case", ("value", "name", "voxels", "ml"), volumes)
+    title = "Labels; smallest and largest volume in a case"
+    print_table(title, ("value", "name", "in cases", "voxels", "ml"), _label_rows(found))
     if len(found.patients) <= MOST_CASES:
         columns = ("case", "split", "shape", "voxel mm", "axes", "intensities")
         print_table("Cases", columns, [_row(case) for case in found.patients])
     else:
         say(f"--json lists all {len(found.patients)} cases one by one.")
+    if found.note:
+        say(found.note)
+
+
+def _label_rows(found: "DataCheck") -> list[list[str]]:
+    rows = []
+    for value, label in found.labels.items():
+        cases = sum(bool(case.voxels and case.voxels[value]) for case in found.patients)
+        volume = _shown(found.label_volumes_ml.get(value))
+        rows.append([str(value), label.name, str(cases), f"{label.voxels:,}", volume])
+    return rows
 
 
 def _row(case: "CheckedCase") -> list[str]:
-    shape = " x ".join(map(str, case.shape))
+    shape = "×".join(map(str, case.shape))
     voxel, intensities = _geometry([case])
     return [case.patient_id, case.split, shape, voxel, case.axes, intensities]
 
@@ -120,19 +129,19 @@ def _geometry(cases: "Sequence[CheckedCase]") -> tuple[str, str]:
         return "-", "-"
     sizes = (_span([case.spacing_mm[axis] for case in cases]) for axis in range(3))
     values = [value for case in cases for channel in case.intensities for value in channel]
-    return " x ".join(_shown(size) for size in sizes), _shown(_span(values))
+    return "×".join(_shown(size, "–") for size in sizes), _shown(_span(values))
 
 
 def _span(values: Sequence[float]) -> "Range":
     return min(values), max(values)
 
 
-def _shown(span: "Range | None") -> str:
+def _shown(span: "Range | None", to: str = " to ") -> str:
     """A range in three digits or so, one figure where its ends are the same."""
     if span is None:
         return "-"
     low, high = (f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}" for value in span)
-    return low if low == high else f"{low} to {high}"
+    return low if low == high else f"{low}{to}{high}"
 
 
 def _print_problems(problems: "Sequence[Problem]", root: str | None) -> None:

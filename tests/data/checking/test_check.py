@@ -93,7 +93,7 @@ def test_volumes_spacings_intensities_and_axes_are_told(cases: list[Case], tmp_p
     found = check(layout_of([*cases, flipped]))
     assert found.spacing_mm == ((1.0, 2.0), (2.0, 2.0), (3.0, 3.0))
     assert found.label_volumes_ml[1] == pytest.approx((0.012, 0.024))
-    assert found.intensities == (0, 119)
+    assert found.intensities == (0.0, 119.0)
     assert [case.axes for case in found.patients][-2:] == ["RAS", "ALS"]
     assert found.patients[-1].voxels == {0: 117, 1: 2, 2: 1}
 
