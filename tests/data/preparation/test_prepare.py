@@ -193,7 +193,7 @@ except UserError as error:
 
 
 def preparing(tmp_path: Path, out: Path, *limit: str) -> "subprocess.Popen[str]":
-    here = str(Path(__file__).parent)
+    here = str(Path(__file__).parents[2])
     command = [sys.executable, "-c", PREPARE, here, str(tmp_path / "raw"), str(out), *limit]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 

@@ -38,8 +38,9 @@ def prepare_dataset(
     """
     if layout.problems:
         raise _first_of(list(layout.problems))
+    _refuse_other_preparation(layout, folder)
     with _alone_in(folder):
-        _refuse_other_preparation(layout, folder)
+        _refuse_other_preparation(layout, folder)  # someone else's that was at work until now
         _remove_leftovers(folder)
         folders, errors = _prepare_cases(layout, folder, progress, workers or min(WORKERS, os.cpu_count() or 1))
         if errors:
@@ -109,7 +110,8 @@ def _alone_in(folder: Path) -> Iterator[None]:
 
 def _refuse_other_preparation(layout: Layout, folder: Path) -> None:
     if not (folder / NAME).exists():
-        _refuse_strangers(folder)
+        if folder.is_dir():
+            _refuse_strangers(folder)
         return
     index = PreparedIndex.load(folder)
     if (index.dataset, index.preprocessing) != (layout.dataset, layout.preprocessing.document()):
