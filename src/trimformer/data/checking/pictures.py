@@ -7,6 +7,7 @@ import numpy as np
 from trimformer.data.layouts.layout import Case, Layout
 from trimformer.data.patient import Patient
 from trimformer.data.preparation.native_grid import NativeGrid
+from trimformer.data.upright import upright, way_to_ras
 from trimformer.records.case_picture import CasePicture
 
 LARGEST_SHEET = 36
@@ -38,18 +39,13 @@ def _picture(patient: Patient, split: str, grid: NativeGrid, clip: tuple[float, 
     labels = None if patient.labels is None else grid.slices_of(patient.labels)
     index = len(images) // 2 if labels is None else _most_labelled(labels)
     image = images[index] if clip is None else np.clip(images[index], *clip)
-    (row, column), flips, swap = _way_to_ras(grid)
+    (row, column), _, swap = way_to_ras(grid)
     spacing = grid.slice_spacing_mm
-
-    def turned(plane: np.ndarray) -> np.ndarray:
-        flipped = plane[:: flips[0], :: flips[1]]
-        return np.ascontiguousarray(flipped.T if swap else flipped)
-
     return CasePicture(
         patient_id=patient.patient_id,
         split=split,
-        image=turned(image),
-        labels=None if labels is None else turned(labels[index]),
+        image=upright(image, grid),
+        labels=None if labels is None else upright(labels[index], grid),
         towards=(column, row) if swap else (row, column),
         spacing_mm=(spacing[1], spacing[0]) if swap else spacing,
         slice_index=index,
@@ -62,14 +58,3 @@ def _most_labelled(labels: np.ndarray) -> int:
     counts = np.array([np.count_nonzero(plane) for plane in labels])
     best = np.flatnonzero(counts == counts.max())
     return int(best[len(best) // 2])
-
-
-def _way_to_ras(grid: NativeGrid) -> tuple[tuple[str, str], tuple[int, int], bool]:
-    """Where rows and columns lead, how to flip them so that it is R, A or S, and whether to swap them then."""
-    from nibabel.orientations import io_orientation
-
-    stored = io_orientation(grid.affine)
-    origin = np.argsort([target for target, _ in grid.turn])
-    directions = [(int(stored[axis][0]), int(stored[axis][1] * grid.turn[axis][1])) for axis in origin]
-    row, column = (direction for axis, direction in enumerate(directions) if axis != grid.slice_axis)
-    return ("RAS"[row[0]], "RAS"[column[0]]), (row[1], column[1]), row[0] > column[0]
