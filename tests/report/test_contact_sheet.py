@@ -1,3 +1,4 @@
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,19 @@ def test_the_legend_has_each_label_in_its_colour() -> None:
     assert [text.get_text() for text in legend.get_texts()] == ["1 gray matter", "2 bone"]
     colours = [to_hex(patch.get_edgecolor()) for patch in legend.get_patches()]
     assert colours == [label_colour(0), label_colour(1)]
+
+
+@pytest.mark.parametrize("name", ["a", "WWWW", "a rather long name", "the longest name of any structure " * 3])
+def test_many_labels_are_named_row_by_row_inside_the_sheet(name: str) -> None:
+    names = {value: f"{name} {value}" for value in range(1, 14)}
+    figure = contact_sheet([picture()], names, "made", 1)
+    rows = [[text.get_text() for text in legend.get_texts()] for legend in figure.legends]
+    assert [name for row in rows for name in row] == [f"{value} {name}" for value, name in names.items()]
+    figure.draw_without_rendering()
+    boxes = [legend.get_window_extent() for legend in figure.legends]
+    assert max(box.x1 for box in boxes) < figure.bbox.width
+    assert boxes[-1].y0 > figure.axes[0].get_window_extent().y1
+    assert not any(above.overlaps(below) for above, below in pairwise(boxes))
 
 
 def test_labels_are_outlined_where_they_are_seen_from_the_patients_feet() -> None:

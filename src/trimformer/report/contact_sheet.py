@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
+from matplotlib.textpath import TextPath
 
 from trimformer.records.case_picture import CasePicture
 from trimformer.records.errors import UserError
@@ -20,7 +21,7 @@ from trimformer.report.themes import MUTED, STYLE
 COLUMNS = 6
 CELL_INCHES, GAP_INCHES, CAPTION_INCHES = 1.85, 0.14, 0.42
 MARGIN_INCHES, TITLE_INCHES, LEGEND_INCHES = 0.3, 0.78, 0.24
-LEGEND_COLUMNS = 5
+LEGEND_PATCH_INCHES, LEGEND_POINTS = 0.5, 8.5
 DOTS_PER_INCH = 150
 
 TINT = 0.28
@@ -67,7 +68,8 @@ def contact_sheet(
     columns = min(COLUMNS, max(4, len(pictures)))
     rows = -(-len(pictures) // columns)
     step = CELL_INCHES + GAP_INCHES
-    top = TITLE_INCHES + LEGEND_INCHES * -(-len(class_names) // LEGEND_COLUMNS)
+    legend = _legend_rows(class_names, columns * step - GAP_INCHES)
+    top = TITLE_INCHES + LEGEND_INCHES * len(legend)
     width = 2 * MARGIN_INCHES + columns * step - GAP_INCHES
     height = top + rows * (step + CAPTION_INCHES) + MARGIN_INCHES / 2
     figure = Figure(figsize=(width, height), facecolor="white")
@@ -79,7 +81,7 @@ def contact_sheet(
         y = height - top - place // columns * (step + CAPTION_INCHES) - CELL_INCHES
         axes = figure.add_axes((x / width, y / height, CELL_INCHES / width, CELL_INCHES / height))
         _draw_case(axes, picture, list(class_names))
-    _draw_legend(figure, class_names, left, 1 - 0.7 / height)
+    _draw_legend(figure, legend, left, 1 - 0.7 / height)
     return figure
 
 
@@ -132,12 +134,26 @@ def _write_sides(axes: Axes, picture: CasePicture) -> None:
         text.set_path_effects([withStroke(linewidth=1.6, foreground="black")])
 
 
-def _draw_legend(figure: Figure, class_names: Mapping[int, str], left: float, top: float) -> None:
-    handles = [
-        Patch(facecolor=f"{label_colour(index)}80", edgecolor=label_colour(index), label=f"{value} {plain(name)}")
-        for index, (value, name) in enumerate(class_names.items())
-    ]
-    figure.legend(
-        handles=handles, loc="upper left", bbox_to_anchor=(left, top), ncols=LEGEND_COLUMNS, borderpad=0,
-        borderaxespad=0, handlelength=1.2, handleheight=1.0, columnspacing=2.2, fontsize=8.5,
-    )  # fmt: skip
+def _legend_rows(class_names: Mapping[int, str], width: float) -> list[list[Patch]]:
+    """A patch for each label, as many in a row as fit into `width` inches."""
+    rows: list[list[Patch]] = [[]]
+    used = 0.0
+    for index, (value, name) in enumerate(class_names.items()):
+        text = f"{value} {plain(name)}"
+        inches = LEGEND_PATCH_INCHES + TextPath((0, 0), text, size=LEGEND_POINTS).get_extents().width / 72
+        if rows[-1] and used + inches > width:
+            rows.append([])
+            used = 0.0
+        used += inches
+        rows[-1].append(Patch(facecolor=f"{label_colour(index)}80", edgecolor=label_colour(index), label=text))
+    return rows
+
+
+def _draw_legend(figure: Figure, rows: Sequence[list[Patch]], left: float, top: float) -> None:
+    """One legend a row, since a single one would run down its columns first."""
+    step = LEGEND_INCHES / figure.get_figheight()
+    for place, handles in enumerate(rows):
+        figure.legend(
+            handles=handles, loc="upper left", bbox_to_anchor=(left, top - place * step), ncols=max(1, len(handles)),
+            borderpad=0, borderaxespad=0, handlelength=1.2, handleheight=1.0, columnspacing=2.2, fontsize=LEGEND_POINTS,
+        )  # fmt: skip

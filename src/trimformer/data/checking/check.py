@@ -1,5 +1,6 @@
 """Open every file of a dataset: its cases, slices, labels and geometry, and all the rules that it breaks."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ from trimformer.records.experiment import DataSettings
 from trimformer.records.progress import Progress, silent
 
 WORKERS = 4
-"""Cases that are open at once; more would hold more memory and wait for the same disk."""
+"""Cases that are open at once, at most; more would hold more memory and wait for the same disk."""
 
 SPLITS = ("training", "validation", "unlabelled")
 
@@ -46,7 +47,7 @@ def check_dataset(
         return check_case(layout, case, splits[case.patient_id], look)
 
     checked: list[CheckedFiles] = []
-    with ThreadPoolExecutor(min(WORKERS, max(1, len(layout.cases)))) as pool:
+    with ThreadPoolExecutor(min(WORKERS, max(2, os.cpu_count() or 1))) as pool:
         for files in pool.map(check, layout.cases):
             checked.append(files)
             progress("checking", len(checked), len(layout.cases))
