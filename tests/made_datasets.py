@@ -27,9 +27,8 @@ def shells(shape: Sequence[int], values: Sequence[int], seed: int) -> np.ndarray
     rng = np.random.default_rng(seed)
     axes = [np.linspace(-1, 1, size) + rng.uniform(-0.1, 0.1) for size in shape]
     radius = np.sqrt(sum(axis**2 for axis in np.meshgrid(*axes, indexing="ij")))
-    edges = np.linspace(0.9, 0.0, len(values) + 1)
     labels = np.zeros(tuple(shape), np.uint8)
-    for value, edge in zip(values, edges[:-1], strict=True):
+    for value, edge in zip(values, np.linspace(0.95, 0.45, len(values)), strict=True):
         labels[radius < edge] = value
     # Where the shells are thinner than a voxel, every value stands somewhere all the same.
     labels.flat[labels.size // 2 : labels.size // 2 + len(values)] = values
@@ -85,15 +84,19 @@ def write_ibsr18_nitrc(
 def write_ibsr18_analyze(
     root: Path, shape: tuple[int, int, int] = IBSR_SHAPE, patients: Sequence[int] = IBSR_ALL
 ) -> Path:
-    """The original V2.0: Analyze 7.5 pairs of whole heads and their tissue labels."""
+    """The original V2.0: big-endian Analyze 7.5 pairs of whole heads and their tissue labels."""
     for patient in patients:
         folder = root / f"IBSR_{patient:02d}"
         image, labels = ibsr_volumes(patient, shape)
         for kind, name, voxels in (("images", "ana", image), ("segmentation", "segTRI_ana", labels)):
             path = folder / kind / "analyze" / f"{folder.name}_{name}.hdr"
             path.parent.mkdir(parents=True)
-            pair = nibabel.AnalyzeImage(voxels[..., None], None)
-            pair.header.set_zooms((*ibsr_spacing(patient), 0.0))
+            header = nibabel.AnalyzeHeader(endianness=">")
+            header.set_data_dtype(voxels.dtype)
+            header.set_data_shape((*voxels.shape, 1))
+            header.set_zooms((*ibsr_spacing(patient), 0.0))
+            header["glmax"] = voxels.max()
+            pair = nibabel.AnalyzeImage(voxels[..., None], None, header)
             nibabel.save(pair, path)
     return root
 
