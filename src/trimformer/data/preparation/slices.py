@@ -14,7 +14,7 @@ from trimformer.data.preparation.native_grid import NativeGrid
 from trimformer.data.preparation.preprocessing import Preprocessing
 from trimformer.records.errors import UserError
 
-SLICES_AT_ONCE = 16
+SLICES_AT_ONCE = 4
 """Slices are worked on in chunks, so that one volume never stands in memory several times over."""
 
 
