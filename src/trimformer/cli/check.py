@@ -95,8 +95,7 @@ def _print_tables(found: "DataCheck") -> None:
         ]
         for split, cases in found.cases.items()
     ]
-    title = f"{found.dataset}, layout {found.layout}; sizes along the axes of the arrays"
-    print_table(title, ("split", "cases", "slices", "voxel mm", "intensities"), splits)
+    print_table(f"{found.dataset}, {found.layout}", ("split", "cases", "slices", "voxel mm", "intensities"), splits)
     title = "Labels; smallest and largest volume in a case"
     print_table(title, ("value", "name", "in cases", "voxels", "ml"), _label_rows(found))
     if len(found.patients) <= MOST_CASES:

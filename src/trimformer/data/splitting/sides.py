@@ -74,5 +74,4 @@ def _check_there(roster: Roster, split: Mapping[str, Sequence[str]], source: str
     there = set(roster.patient_ids)
     missing = sorted({patient for side in split.values() for patient in side} - there)
     if missing:
-        shown = ", ".join(missing[:6]) + (f" and {len(missing) - 6} more" if len(missing) > 6 else "")
-        raise LISTED.broken(source, f"no labelled case {shown}")
+        raise LISTED.broken(source, f"no labelled case {', '.join(missing)}")
