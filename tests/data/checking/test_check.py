@@ -243,6 +243,14 @@ def test_the_slice_with_most_foreground_is_kept_and_the_middle_one_without_label
     assert (first.towards, first.spacing_mm) == (("R", "A"), (1, 2))
 
 
+@pytest.mark.parametrize("slice_axis", [0, 1, 2])
+def test_a_picture_keeps_no_volume_in_memory(cases: list[Case], slice_axis: int) -> None:
+    picture = seen(layout_of(cases, preprocessing=Preprocessing(16, slice_axis=slice_axis))).pictures[0]
+    assert picture.labels is not None
+    assert picture.image.base is None
+    assert picture.labels.base is None
+
+
 def test_a_picture_shows_clipped_intensities(cases: list[Case]) -> None:
     picture = seen(layout_of(cases, preprocessing=Preprocessing(16, clip=(10.0, 50.0)))).pictures[0]
     assert (picture.image.min(), picture.image.max()) == (10, 50)

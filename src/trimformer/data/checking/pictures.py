@@ -41,11 +41,12 @@ def _picture(patient: Patient, split: str, grid: NativeGrid, clip: tuple[float, 
     image = images[index] if clip is None else np.clip(images[index], *clip)
     (row, column), _, swap = way_to_ras(grid)
     spacing = grid.slice_spacing_mm
+    # Copies: a view would keep its whole volume in memory.
     return CasePicture(
         patient_id=patient.patient_id,
         split=split,
-        image=upright(image, grid),
-        labels=None if labels is None else upright(labels[index], grid),
+        image=upright(image, grid).copy(),
+        labels=None if labels is None else upright(labels[index], grid).copy(),
         towards=(column, row) if swap else (row, column),
         spacing_mm=(spacing[1], spacing[0]) if swap else spacing,
         slice_index=index,
