@@ -158,9 +158,10 @@ def _training_cases(file: Path, entries: Any) -> list[ListedCase]:
         raise _entry(file, "training", entries, fix)
     cases = []
     for entry in entries:
-        image, label = (entry.get("image"), entry.get("label")) if isinstance(entry, dict) else (None, None)
-        if not _are_paths([image, label]):
+        paths: list[Any] = [entry.get("image"), entry.get("label")] if isinstance(entry, dict) else [entry]
+        if not (_are_paths(paths) and len(paths) == 2):
             raise _entry(file, "training", entry, fix)
+        image, label = paths
         cases.append(ListedCase(_without_ending(label), (image,), label))
     return cases
 
@@ -169,7 +170,7 @@ def _are_paths(values: list[Any]) -> bool:
     return all(isinstance(value, str) and file_ending(Path(value)) is not None for value in values)
 
 
-def _without_ending(path: Any) -> str:
+def _without_ending(path: str) -> str:
     name = Path(path).name
     return name[: -len(file_ending(Path(path)) or "")]
 

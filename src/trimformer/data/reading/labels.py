@@ -23,7 +23,7 @@ def model_labels(file: object, voxels: np.ndarray, label_values: Mapping[int, in
         FileError: Values are no whole numbers, or none of `label_values`.
     """
     mapped = np.empty_like(voxels, np.uint8)
-    unknown: set[float] = set()
+    unknown: set[int | float] = set()
     for index in range(voxels.shape[2]):  # slice by slice: sorting a whole volume takes seconds
         unknown.update(_map_slice(voxels[..., index], label_values, mapped[..., index]))
         if len(unknown) > ENOUGH_UNKNOWN:
@@ -37,7 +37,7 @@ def model_labels(file: object, voxels: np.ndarray, label_values: Mapping[int, in
     return mapped
 
 
-def _map_slice(values: np.ndarray, label_values: Mapping[int, int], mapped: np.ndarray) -> set[float]:
+def _map_slice(values: np.ndarray, label_values: Mapping[int, int], mapped: np.ndarray) -> set[int | float]:
     """Fill `mapped`, and give back the values that `label_values` does not have."""
     with np.errstate(invalid="ignore"):  # what does not fit is told by its value, not by a warning
         small = values.astype(np.uint16)
@@ -52,7 +52,8 @@ def _map_slice(values: np.ndarray, label_values: Mapping[int, int], mapped: np.n
         if 0 <= value < len(counts):
             table[value] = learned
     mapped[...] = table[small]
-    return set(map(float, np.flatnonzero(counts))) - label_values.keys()
+    seen: set[int | float] = set(np.flatnonzero(counts).tolist())
+    return seen - label_values.keys()
 
 
 def listed(values: Iterable[int | float]) -> str:

@@ -2,12 +2,15 @@
 
 import gzip
 import math
+from errno import ENOENT
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from trimformer.data.reading.whole import CHUNK, LARGEST_DEFLATION
+
+PAIRS = {".hdr": ".img", ".img": ".hdr", ".HDR": ".IMG", ".IMG": ".HDR"}
 
 
 def read_nifti(path: Path, header_spacing: bool, dtype: type[np.floating[Any]] | None) -> tuple[np.ndarray, np.ndarray]:
@@ -28,6 +31,9 @@ def read_nifti(path: Path, header_spacing: bool, dtype: type[np.floating[Any]] |
     import nibabel
     from nibabel.imageglobals import LoggingOutputSuppressor
 
+    other = PAIRS.get(path.suffix)
+    if other is not None and not path.with_suffix(other).is_file():
+        raise FileNotFoundError(ENOENT, "no such file", str(path.with_suffix(other)))
     with LoggingOutputSuppressor():
         image = nibabel.load(path)
     if not isinstance(image, nibabel.AnalyzeImage):

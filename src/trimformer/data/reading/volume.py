@@ -1,4 +1,4 @@
-"""One file -> voxels and where they lie: nibabel for NIfTI and Analyze, SimpleITK for the rest."""
+"""One file -> voxels and where they lie: nibabel for NIfTI and Analyze, Pillow for TIFF, SimpleITK for the rest."""
 
 import struct
 import zlib
@@ -10,23 +10,27 @@ from typing import Any, Literal
 import numpy as np
 
 from trimformer.data.reading.nifti import read_nifti, three_axes_first
+from trimformer.data.reading.pictures import check_bmp, check_png
 from trimformer.data.reading.rules import FILE_EXISTS, NOT_EMPTY, READABLE
-from trimformer.data.reading.whole import check_whole
+from trimformer.data.reading.tiff import read_tiff
+from trimformer.data.reading.whole import check_metaimage, check_nrrd
 
 SpacingFrom = Literal["affine", "header"]
 """Which of the two is believed about voxel sizes where they disagree."""
 
 NIFTI = (".nii", ".nii.gz", ".hdr", ".img")
-PLANES = (".png", ".bmp", ".tif", ".tiff")
+TIFF = (".tif", ".tiff")
+PLANES = (".png", ".bmp", *TIFF)
 """Pictures. JPEG is none of them: it changes values, and a damaged one goes unnoticed."""
-READERS = {".nrrd": "NrrdImageIO", ".mha": "MetaImageIO", ".mhd": "MetaImageIO"} | {
-    ".png": "PNGImageIO",
-    ".bmp": "BMPImageIO",
-    ".tif": "TIFFImageIO",
-    ".tiff": "TIFFImageIO",
+READERS: dict[str, tuple[str, Callable[[Path], None]]] = {
+    ".nrrd": ("NrrdImageIO", check_nrrd),
+    ".mha": ("MetaImageIO", check_metaimage),
+    ".mhd": ("MetaImageIO", check_metaimage),
+    ".png": ("PNGImageIO", check_png),
+    ".bmp": ("BMPImageIO", check_bmp),
 }
-"""SimpleITK's readers; left alone it would choose by content, whatever the name says."""
-ENDINGS = (*NIFTI, *READERS)
+"""SimpleITK's readers, and what is looked at before. Left alone it would choose by content, whatever the name says."""
+ENDINGS = (*NIFTI, *READERS, *TIFF)
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
@@ -82,6 +86,8 @@ def read_volume(
         raise READABLE.broken(path, f"none of the endings {', '.join(ENDINGS)}")
     if ending in NIFTI:
         volume = _guarded(path, lambda: read_nifti(path, spacing_from == "header", dtype))
+    elif ending in TIFF:
+        volume = _guarded(path, lambda: (read_tiff(path).astype(dtype), LPS_TO_RAS))
     else:
         volume = _guarded(path, lambda: _read_with_simpleitk(path, ending, dtype))
     if volume[0].size == 0:
@@ -113,9 +119,10 @@ def _read_with_simpleitk(
 ) -> tuple[np.ndarray, np.ndarray]:
     import SimpleITK
 
-    check_whole(path, ending)
+    reader, check = READERS[ending]
+    check(path)
     SimpleITK.ProcessObject.SetGlobalWarningDisplay(False)
-    image = SimpleITK.ReadImage(str(path), imageIO=READERS[ending])
+    image = SimpleITK.ReadImage(str(path), imageIO=reader)
     stored = SimpleITK.GetArrayViewFromImage(image)
     if stored.dtype.kind not in "iuf":
         raise ValueError(f"voxels of type {stored.dtype}, where a number is meant")
