@@ -184,6 +184,13 @@ def test_a_split_that_may_have_been_edited_is_not_written_over(data: Typed, own:
     assert out.read_text() != "edited"
 
 
+def test_help_names_every_command(data: Typed) -> None:
+    code, printed, _ = data("--help")
+    assert code == 0
+    for command in ("check", "prepare", "split", "augmentation"):
+        assert command in printed
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -1,19 +1,22 @@
-"""`trimformer data`: look at a dataset, prepare it, deal its patients to sides."""
+"""`trimformer data`: look at a dataset, prepare it, deal its patients to sides, see them augmented."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trimformer.cli import check
+from trimformer.cli import augment, check
 from trimformer.cli.check import DatasetArgument, RootArgument, SetOption
 from trimformer.cli.terminal import JsonOption, print_json, print_table, progress_bars, say
 
 if TYPE_CHECKING:
     from trimformer.records.experiment import DataSettings
 
-app = typer.Typer(no_args_is_help=True, help="Check a dataset, prepare it, deal its patients to sides.")
+app = typer.Typer(
+    no_args_is_help=True, help="Check a dataset, prepare it, deal its patients to sides, see them augmented."
+)
 app.command("check")(check.check)
+app.command("augmentation")(augment.augmentation)
 
 
 @app.command()
