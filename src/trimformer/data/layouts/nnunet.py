@@ -9,7 +9,7 @@ import numpy as np
 from trimformer.data.layouts.description import Description, read_description
 from trimformer.data.layouts.folders import dataset_root, the_one_folder
 from trimformer.data.layouts.layout import Case, Layout, Scan
-from trimformer.data.layouts.nnunet_cases import CHANNEL, FoundCase, find_cases, volume_files
+from trimformer.data.layouts.nnunet_cases import CHANNEL, FoundCase, find_cases, is_file, volume_files
 from trimformer.data.preparation.preprocessing import Preprocessing
 from trimformer.data.reading.pairs import read_pair
 from trimformer.data.reading.rules import DESCRIPTION, FILE_EXISTS, LISTED, WHOLE_LABELS
@@ -103,11 +103,11 @@ def _layout_name(found: tuple[FoundCase, ...]) -> str:
 
 def _note(root: Path, description: Description, found: tuple[FoundCase, ...]) -> str:
     """One sentence: which data they are, and what lies there and is not used."""
-    used = {file.resolve() for case in found for file in case.images}
-    unused = sum(file.resolve() not in used for file in volume_files(root / "imagesTr"))
-    tests = len(volume_files(root / "imagesTs"))
-    counts = {f"{unused} files of imagesTr": unused, f"{tests} files of imagesTs": tests}
-    left_out = " and ".join(text for text, count in counts.items() if count)
-    return f"{description.title}, as its dataset.json describes it" + (
-        f"; {left_out} are left out." if left_out else "."
-    )
+    used = {file.resolve() for case in found for file in case.images if is_file(file)}
+    counts = {
+        "imagesTr": sum(file.resolve() not in used for file in volume_files(root / "imagesTr")),
+        "imagesTs": len(volume_files(root / "imagesTs")),
+    }
+    left_out = " and ".join(f"{count} of {folder}" for folder, count in counts.items() if count)
+    told = f"; files left out: {left_out}" if left_out else ""
+    return f"{description.title}, as its dataset.json describes it{told}."
