@@ -34,7 +34,8 @@ def test_inherited_weights_are_the_runs_first_blocks(trained_run: RunFolder) -> 
 
 
 def test_a_compressed_decoder_begins_at_random_and_is_named(trained_run: RunFolder) -> None:
-    model = starting_model(compressed_experiment(trained_run, 1, "compressed", "inherited"), num_classes=4, in_channels=1)
+    experiment = compressed_experiment(trained_run, 1, "compressed", "inherited")
+    model = starting_model(experiment, num_classes=4, in_channels=1)
     assert model.weights_report.parts() == {"transformer": "loaded", "decoder": "random", "head": "random"}
 
 

@@ -8,7 +8,6 @@ from trimformer.data.preparation.preprocessing import Preprocessing
 from trimformer.data.preparation.slices import PatientSlices
 from trimformer.records.errors import UserError
 
-
 GRID = NativeGrid.of((2, 3, 5), np.eye(4), Preprocessing(16))
 
 

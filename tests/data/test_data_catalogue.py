@@ -9,7 +9,6 @@ from trimformer.data import catalogue
 from trimformer.data.catalogue import FINDERS, find_layout, load_dataset
 from trimformer.data.preparation.index import PreparedIndex
 from trimformer.data.preparation.prepare import prepare_dataset
-from trimformer.data.preparation.slices import PatientSlices
 from trimformer.records.errors import UserError
 from trimformer.records.experiment import DataSettings
 
@@ -106,8 +105,6 @@ class TestLoading:
             load_dataset(self.settings(prepared=str(tmp_path / "prepared")))
 
     def test_folds_use_the_same_arrays(self) -> None:
-        def names(patients: tuple[PatientSlices, ...]) -> list[str]:
-            return [patient.patient_id for patient in patients]
-
         folds = [load_dataset(self.settings(folds=5, fold=fold, selection_patients=1)) for fold in range(5)]
-        assert sorted(sum((names(fold.validation) for fold in folds), [])) == ["p0", "p1", "p2", "p3", "p4"]
+        validated = sorted(patient.patient_id for fold in folds for patient in fold.validation)
+        assert validated == ["p0", "p1", "p2", "p3", "p4"]

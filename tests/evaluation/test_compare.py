@@ -3,12 +3,13 @@ from pathlib import Path
 
 import pytest
 
+from trimformer.data.brain.cohort import make_brain_patient
 from trimformer.data.catalogue import load_dataset
 from trimformer.evaluation.compare import compare
 from trimformer.evaluation.evaluate import evaluate
 from trimformer.evaluation.rows import Candidate
 from trimformer.evaluation.scores import patient_means
-from trimformer.inference.intensity import predict_by_intensity
+from trimformer.inference.intensity import intensity_predictor
 from trimformer.models import count_parameters, load_model
 from trimformer.records.errors import UserError
 from trimformer.records.evaluation import Evaluation
@@ -25,7 +26,7 @@ def results(trained_run: RunFolder, tmp_path_factory: pytest.TempPathFactory) ->
     without = train(full.experiment().with_changes(name="none", model={"num_blocks": 0}), folder / "none")
     unet = train(full.experiment().with_changes(name="unet", model={"name": "unet"}), folder / "unet")
     dataset = load_dataset(full.experiment().data)
-    baselines = {"intensity": evaluate(predict_by_intensity, dataset.validation, dataset.labels)}
+    baselines = {"intensity": evaluate(intensity_predictor(make_brain_patient), dataset.validation, dataset.labels)}
     candidates = [Candidate.of(run, is_reference=run is full) for run in (full, without, unet)]
     return compare(candidates, folder, baselines=baselines), folder
 

@@ -89,6 +89,6 @@ def _dealt(index: PreparedIndex, folder: Path, settings: DataSettings) -> Datase
 def _digest(layout: Layout, settings: DataSettings) -> str:
     """Tells apart the folders of one dataset in the cache: by root, settings and number of simulated patients."""
     root = str(Path(settings.root).resolve()) if settings.root else None
-    told = [root, layout.name, layout.preprocessing.document(), sorted(layout.label_values.items())]
-    told += [dict(layout.class_names), settings.num_patients]
+    told: list[object] = [root, layout.name, layout.preprocessing.document(), settings.num_patients]
+    told += [sorted(layout.label_values.items()), sorted(layout.class_names.items())]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]

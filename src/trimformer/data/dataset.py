@@ -31,7 +31,7 @@ class Dataset:
 
     def __post_init__(self) -> None:
         """Refuse a patient on two sides."""
-        refuse_overlap({side: [patient.patient_id for patient in patients] for side, patients in self._sides().items()})
+        refuse_overlap([patient.patient_id for patient in patients] for patients in self._sides().values())
 
     @property
     def fingerprint(self) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import tomli_w
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -34,6 +35,9 @@ _Factor = Annotated[float, Field(ge=0.1, le=10)]
 """By how much something grows; 1 changes nothing."""
 
 
+_Path = Annotated[str, AfterValidator(lambda path: str(Path(path).expanduser().absolute()))]
+
+
 class _Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
@@ -41,12 +45,13 @@ class _Settings(BaseModel):
 class DataSettings(_Settings):
     """Which patients, how their files are read, and on which grid the model sees their slices.
 
-    What is left out of `slice_axis`, `orientation`, `spacing_from`, `clip` and `crop` follows the dataset.
+    What is left out of `slice_axis`, `orientation`, `spacing_from`, `clip`, `crop` and `label_order` follows the
+    dataset. Paths are kept from the root of the file system, so that a run folder can be read from anywhere.
     """
 
     dataset: str = "brain"
-    root: str | None = Field(None, description="the folder of the dataset, as it was downloaded")
-    prepared: str | None = Field(None, description="a folder that `trimformer data prepare` made, in place of root")
+    root: _Path | None = Field(None, description="the folder of the dataset, as it was downloaded")
+    prepared: _Path | None = Field(None, description="a folder that `trimformer data prepare` made, in place of root")
     image_size: int = Field(224, ge=16, description="rows = columns of the slices that the model sees, in pixels")
     slice_axis: Literal[0, 1, 2] | None = Field(None, description="the array axis along which slices are cut")
     orientation: str | None = Field(None, pattern="^[LRAPSI]{3}$", description="axis codes to turn volumes to: RAS")
@@ -58,10 +63,10 @@ class DataSettings(_Settings):
     crop: int | None = Field(
         None, ge=16, description="pixels of the middle of each slice that are kept, rows = columns"
     )
-    label_order: Literal["transunet", "spleen-first"] = Field(
-        "transunet", description="synapse: which of the two orders its eight organs are numbered in"
+    label_order: Literal["transunet", "spleen-first"] | None = Field(
+        None, description="synapse: which of the two orders its eight organs are numbered in; transunet if left out"
     )
-    split: str | None = Field(None, description="a file of sides, in place of the published or drawn ones")
+    split: _Path | None = Field(None, description="a file of sides, in place of the published or drawn ones")
     folds: int | None = Field(None, ge=2, description="cross-validation: into how many parts the patients are dealt")
     fold: int = Field(0, ge=0, description="which part validates, or which entry of the split file counts")
     split_seed: int = Field(0, ge=0, description="decides every draw of sides")

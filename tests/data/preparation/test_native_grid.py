@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from nibabel.affines import voxel_sizes
 from nibabel.orientations import aff2axcodes
 from scipy.spatial.transform import Rotation
 
@@ -80,7 +81,7 @@ def test_slices_lie_as_nibabel_would_turn_the_scan(
     assert "".join(aff2axcodes(upright.affine)) == orientation
     expected = np.moveaxis(np.asanyarray(upright.dataobj), slice_axis, 0)
     np.testing.assert_array_equal(grid.slices_of(volume), expected)
-    in_plane = np.delete(nibabel.affines.voxel_sizes(upright.affine), slice_axis)
+    in_plane = np.delete(voxel_sizes(upright.affine), slice_axis)
     assert grid.slice_spacing_mm == pytest.approx(tuple(in_plane))
 
 

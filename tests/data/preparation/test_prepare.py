@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from made_layout import SHAPE, made_layout, write_case
 
-from trimformer.data.preparation import prepare
+from trimformer.data.preparation.content import content_key
 from trimformer.data.preparation.index import NAME, PreparedIndex
 from trimformer.data.preparation.prepare import prepare_dataset
 from trimformer.data.preparation.preprocessing import Preprocessing
@@ -100,7 +100,7 @@ def test_of_several_problems_the_first_is_told_and_the_others_are_counted(tmp_pa
     layout = made_layout(tmp_path / "raw", count=4)
     for case in layout.cases[1:]:
         case.images[0].unlink()
-    with pytest.raises(UserError, match="2 more problems: `trimformer data check`") as error:
+    with pytest.raises(UserError, match="`trimformer data check` lists 2 more problems") as error:
         prepare_dataset(layout, tmp_path / "out")
     assert error.value.rule == FILE_EXISTS.sentence
     assert str(layout.cases[1].images[0]) in error.value.found
@@ -142,7 +142,7 @@ def test_settings_change_every_key(tmp_path: Path) -> None:
     ]
     layouts = [replace(layout, preprocessing=each) for each in changes]
     layouts.append(replace(layout, label_values={0: 0, 1: 2, 2: 1}))
-    keys = {prepare.content_key(each, each.cases[0]) for each in layouts}
+    keys = {content_key(each, each.cases[0]) for each in layouts}
     assert len(keys) == len(layouts)
 
 
@@ -150,11 +150,11 @@ def test_a_changed_pair_of_an_analyze_header_changes_the_key(tmp_path: Path) -> 
     layout = made_layout(tmp_path / "raw", count=1)
     nibabel.save(nibabel.Nifti1Pair(np.ones(SHAPE, np.float32), np.eye(4)), tmp_path / "scan.hdr")
     case = replace(layout.cases[0], images=(tmp_path / "scan.hdr",))
-    before = prepare.content_key(layout, case)
+    before = content_key(layout, case)
     voxels = bytearray((tmp_path / "scan.img").read_bytes())
     voxels[-1] ^= 1
     (tmp_path / "scan.img").write_bytes(voxels)
-    assert prepare.content_key(layout, case) != before
+    assert content_key(layout, case) != before
 
 
 def test_two_at_once_do_the_work_once(tmp_path: Path) -> None:

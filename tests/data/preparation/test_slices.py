@@ -91,6 +91,7 @@ def test_a_crop_keeps_the_middle_and_the_way_back_puts_background_around_it() ->
     labels[0, 0, 0] = 1  # outside the crop
     image = np.random.default_rng(0).normal(size=labels.shape).astype(np.float32)
     slices = to_slices(Patient("a", image, labels, np.eye(4)), Preprocessing(4, crop=4))
+    assert slices.labels is not None
     np.testing.assert_array_equal(slices.labels[1], np.ones((4, 4)))
     expected = ((image - image.mean()) / image.std())[3:7, 2:6, 0]
     np.testing.assert_allclose(slices.images[0, 0], expected, atol=2e-3)
@@ -106,6 +107,7 @@ def test_a_slice_smaller_than_its_crop_is_padded_with_the_lowest_value() -> None
     slices = to_slices(Patient("a", image, labels, np.diag([2.0, 2, 5, 1])), Preprocessing(8, crop=8))
     assert slices.images[0, 0, [0, 6, 7]] == pytest.approx(slices.images[0, 0, 0, 0])
     assert slices.images[0, 0, 0, 0] == pytest.approx((image.min() - image.mean()) / image.std(), abs=2e-3)
+    assert slices.labels is not None
     assert not slices.labels[:, [0, 6, 7]].any()
     assert slices.spacing_mm == (2.0, 2.0)
     back = to_native_grid(one_hot(slices), slices.grid)

@@ -32,7 +32,7 @@ def test_sizes_that_do_not_use_up_the_patients_are_refused(sizes: dict[str, int]
 
 def test_a_patient_on_two_sides_is_named() -> None:
     with pytest.raises(UserError, match="found p1, p3"):
-        refuse_overlap({"training": ["p1", "p2", "p3"], "validation": ["p3", "p1"]})
+        refuse_overlap([["p1", "p2", "p3"], ["p3", "p1"]])
 
 
 groups = st.dictionaries(st.text("abcdef", min_size=1), st.sampled_from(["P", "N", ""]), min_size=2, max_size=40)

@@ -39,7 +39,7 @@ def test_without_a_list_a_fifth_validates_in_proportion() -> None:
     split = deal_sides(TEN, DataSettings(selection_patients=2))
     assert {side: len(patients) for side, patients in split.items()} == {"training": 6, "selection": 2, "validation": 2}
     for side in ("selection", "validation"):
-        assert sorted(int(patient[1]) % 2 for patient in split[side]) == [0, 1]  # type: ignore[index]
+        assert sorted(int(patient[1]) % 2 for patient in split[side]) == [0, 1]
     assert deal_sides(TEN, DataSettings(split_seed=7)) != split
 
 

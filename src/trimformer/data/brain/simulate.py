@@ -11,9 +11,9 @@ from monai.transforms import AdjustContrast, RandBiasField, RandRicianNoise, Res
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from trimformer.data.patient import Patient
 from trimformer.data.brain.recipe import Recipe
 from trimformer.data.brain.template import Anatomy
+from trimformer.data.patient import Patient
 
 SUBSLICES = 4
 """A thick slice is the average of so many thin ones."""

@@ -14,10 +14,10 @@ from trimformer.records.errors import UserError
 class Case:
     """One patient's files.
 
-    `images` are the files of the image: one a channel, or one a slice, as the layout's `read` takes them; `labels` is None
-    for a case that nobody labelled. `side` is where a published list puts the patient, None where there is no such list.
-    `group` is what a split keeps in proportion (the diagnosis, say). `recipe` stands for the content of a case that is
-    made and not read.
+    `images` are the files of the image: one a channel, or one a slice, as the layout's `read` takes them; `labels` is
+    None for a case that nobody labelled. `side` is where a published list puts the patient, None where there is no such
+    list. `group` is what a split keeps in proportion (the diagnosis, say). `recipe` stands for the content of a case
+    that is made and not read.
     """
 
     patient_id: str
@@ -40,10 +40,11 @@ class Scan:
 class Layout:
     """Everything that is known of a dataset before its voxels are looked at.
 
-    `name` says which of the dataset's layouts was found; `note` is the one sentence that every report on these data carries.
-    `class_names` maps the values that a model learns (1, 2, ...) to names, background left out; `label_values` maps each
-    value that may stand in a file to what a model learns for it. `listed` is the published list of patients by side, if
-    there is one. `read` opens the files of one case. `problems` are those that names alone show, all of them.
+    `name` says which of the dataset's layouts was found; `note` is the one sentence that every report on these data
+    carries. `class_names` maps the values that a model learns (1, 2, ...) to names, background left out; `label_values`
+    maps each value that may stand in a file to what a model learns for it. `listed` is the published list of patients
+    by side, if there is one. `read` opens the files of one case. `problems` are those that names alone show, all of
+    them.
     """
 
     dataset: str

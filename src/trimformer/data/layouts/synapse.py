@@ -31,6 +31,9 @@ ORDERS: Mapping[str, tuple[str, ...]] = {
 }
 """The eight organs that are learned, in the two orders in which they are numbered from 1."""
 
+USUAL_ORDER = "transunet"
+"""That of the paper's tables."""
+
 RAW_CLIP = (-125.0, 275.0)
 """Hounsfield units; TransUNet's files are clipped to them already."""
 
@@ -63,7 +66,8 @@ def find_synapse(settings: DataSettings) -> Layout:
 
 
 def _array_layout(folder: Path, settings: DataSettings) -> Layout:
-    order = settings.label_order
+    preprocessing = Preprocessing.of(settings, slice_axis=0, label_order=USUAL_ORDER)
+    order = str(preprocessing.label_order)
     cases, problems = find_array_cases(folder, LISTED)
     label_values = {value: value for value in range(len(ORDERS[order]) + 1)}
     return Layout(
@@ -73,7 +77,7 @@ def _array_layout(folder: Path, settings: DataSettings) -> Layout:
         cases=cases,
         class_names=dict(enumerate(ORDERS[order], start=1)),
         label_values=label_values,
-        preprocessing=Preprocessing.of(settings, slice_axis=0),
+        preprocessing=preprocessing,
         read=partial(read_arrays, label_values=label_values),
         listed=LISTED,
         problems=(*problems, *missing_files(cases)),
@@ -87,9 +91,9 @@ def _raw_folder(folder: Path) -> Path | None:
 
 
 def _raw_layout(folder: Path, settings: DataSettings) -> Layout:
-    order = settings.label_order
+    preprocessing = Preprocessing.of(settings, slice_axis=2, clip=RAW_CLIP, label_order=USUAL_ORDER)
+    order = str(preprocessing.label_order)
     cases = _raw_cases(folder)
-    preprocessing = Preprocessing.of(settings, slice_axis=2, clip=RAW_CLIP)
     return Layout(
         dataset="synapse",
         name=f"raw BTCV NIfTI, labels {order}",

@@ -93,7 +93,8 @@ def _first_of(errors: list[UserError]) -> UserError:
     if len(errors) == 1:
         return errors[0]
     first = errors[0]
-    more = f"{first.next_step} There are {len(errors) - 1} more problems: `trimformer data check` lists them all."
+    others = "one more problem" if len(errors) == 2 else f"{len(errors) - 1} more problems"
+    more = f"{first.next_step} `trimformer data check` lists {others}."
     return UserError(first.rule, first.found, more)
 
 

@@ -15,7 +15,7 @@ class Preprocessing:
     `spacing_from` and `spacing_mm` say whom to believe about voxel sizes. A volume is turned to `orientation` (axis
     codes such as RAS; None leaves it as it is stored) and cut into slices along `slice_axis`. Intensities are clipped
     to `clip` first where that is given; the middle `crop` x `crop` pixels of each slice are kept where that is given;
-    slices end up `image_size` squared.
+    slices end up `image_size` squared. `label_order` says in which of several known orders labels are numbered.
     """
 
     image_size: int
@@ -25,6 +25,7 @@ class Preprocessing:
     spacing_mm: tuple[float, float, float] | None = None
     clip: tuple[float, float] | None = None
     crop: int | None = None
+    label_order: str | None = None
 
     @classmethod
     def of(cls, settings: DataSettings, **defaults: Any) -> "Preprocessing":

@@ -1,6 +1,5 @@
 """NIfTI and Analyze: nibabel reads the header, the voxels come straight into one array."""
 
-import gzip
 import math
 from errno import ENOENT
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from trimformer.data.reading.whole import CHUNK, LARGEST_DEFLATION
+from trimformer.data.reading.whole import CHUNK, LARGEST_DEFLATION, unpacked
 
 PAIRS = {".hdr": ".img", ".img": ".hdr", ".HDR": ".IMG", ".IMG": ".HDR"}
 
@@ -59,16 +58,15 @@ def _stored_voxels(file: Path, proxy: Any) -> np.ndarray:
     if promised > size * (LARGEST_DEFLATION if is_packed else 1):
         raise EOFError(f"shape {proxy.shape} needs {promised} bytes, the file has {size}")
     content = np.empty(promised, np.uint8)
-    rest = content.data
-    with gzip.open(file) if is_packed else file.open("rb") as stream:
-        stream.seek(proxy.offset)
-        while rest:
-            count = stream.readinto(rest[:CHUNK])
-            if count == 0:
-                raise EOFError(f"shape {proxy.shape} needs {promised} bytes, {promised - len(rest)} are there")
-            rest = rest[count:]
-        while stream.read(CHUNK):
-            pass
+    start, end = -int(proxy.offset), 0  # of a piece, counted from the first voxel
+    with file.open("rb") as stream:
+        for piece in unpacked(stream) if is_packed else iter(lambda: stream.read(CHUNK), b""):
+            end = start + len(piece)
+            inside = np.frombuffer(piece, np.uint8)[max(0, -start) : max(0, promised - start)]
+            content[max(0, start) : max(0, start) + len(inside)] = inside
+            start = end
+    if end < promised:
+        raise EOFError(f"shape {proxy.shape} needs {promised} bytes, {max(0, end)} are there")
     return content.view(proxy.dtype).reshape(proxy.shape, order="F")
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-CHUNK = 2**20
+CHUNK = 2**18
+"""Bytes of a piece, packed or unpacked."""
 
 LARGEST_DEFLATION = 1040
 """No deflated stream unpacks to more times its own size, so a header that promises more is damaged."""
@@ -63,6 +64,9 @@ def _check_meta_numbers(fields: dict[str, str]) -> None:
     axes = int(fields.get("NDims", 0))
     if axes not in (2, 3, 4) or fields.get("ObjectType", "Image") != "Image":
         raise ValueError(f"NDims {axes}, ObjectType {fields.get('ObjectType', 'missing')}")
+    before = list(fields)[: list(fields).index("NDims")]
+    if "DimSize" not in fields or not {*META_VECTORS, *META_MATRICES}.isdisjoint(before):
+        raise ValueError("no DimSize, or NDims is behind what it counts")
     for key, count in (dict.fromkeys(META_VECTORS, axes) | dict.fromkeys(META_MATRICES, axes**2)).items():
         if key in fields and len([float(number) for number in fields[key].split()]) != count:
             raise ValueError(f"{key} {fields[key]}")
@@ -111,18 +115,27 @@ def _check_stream(data: Path, start: int, promised: int, is_deflated: bool) -> N
     if there * (LARGEST_DEFLATION if is_deflated else 1) < promised:
         raise EOFError(f"the header promises {promised} bytes of voxels, there are {max(there, 0)}")
     if is_deflated:
-        unpacked = _unpacked_size(data, start)
-        if unpacked != promised:
-            raise EOFError(f"the header promises {promised} bytes of voxels, {unpacked} unpack")
+        with data.open("rb") as file:
+            file.seek(start)
+            size = sum(map(len, unpacked(file)))
+        if size != promised:
+            raise EOFError(f"the header promises {promised} bytes of voxels, {size} unpack")
 
 
-def _unpacked_size(data: Path, start: int) -> int:
-    """Unpack a zlib or gzip stream, checksum and all, and keep nothing of it."""
-    stream, size = zlib.decompressobj(zlib.MAX_WBITS | 32), 0
-    with data.open("rb") as file:
-        file.seek(start)
-        while not stream.eof and (chunk := file.read(CHUNK // 16)):
-            size += len(stream.decompress(chunk))
+def unpacked(file: BinaryIO) -> Iterator[bytes]:
+    """Unpack zlib or gzip streams that follow one another, from where the file stands, checksums and all.
+
+    Raises:
+        EOFError: The last stream is cut short.
+        zlib.error: A stream is damaged, or what follows is none.
+    """
+    stream = zlib.decompressobj(zlib.MAX_WBITS | 32)
+    while chunk := file.read(CHUNK):
+        while chunk:
+            if stream.eof:
+                stream = zlib.decompressobj(zlib.MAX_WBITS | 32)
+            yield stream.decompress(chunk, CHUNK)
+            # Behind the end of a stream there may be another one, or zeros that fill the last block of a tape.
+            chunk = stream.unconsumed_tail or stream.unused_data.lstrip(b"\0")
     if not stream.eof:
         raise EOFError("the compressed voxels are cut short")
-    return size

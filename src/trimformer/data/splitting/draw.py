@@ -1,13 +1,16 @@
 """Sides drawn at random: the same for the same seed, whatever the order of the patients."""
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 
 from trimformer.records.errors import UserError
 
+Name = TypeVar("Name", bound=str)
 
-def split_patients(patient_ids: Sequence[str], sizes: Mapping[str, int], seed: int) -> dict[str, tuple[str, ...]]:
+
+def split_patients(patient_ids: Sequence[str], sizes: Mapping[Name, int], seed: int) -> dict[Name, tuple[str, ...]]:
     """Deal patients to sides of the given sizes.
 
     Raises:

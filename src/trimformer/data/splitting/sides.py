@@ -1,7 +1,7 @@
 """Who is on which side: by a user's file, by folds, by a published list, or by a draw, in this order."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from trimformer.data.reading.rules import LISTED
@@ -22,7 +22,7 @@ def deal_sides(roster: Roster, settings: DataSettings) -> Split:
         UserError: A listed patient is not there, one stands on two sides, or there are too few for three sides.
     """
     split = _training_and_validation(roster, settings)
-    refuse_overlap(split)
+    refuse_overlap(split.values())
     if "selection" in split:
         return split
     groups = {patient: roster.groups[patient] for patient in split["training"]}
@@ -31,13 +31,13 @@ def deal_sides(roster: Roster, settings: DataSettings) -> Split:
     return {"training": training, "selection": selection, "validation": split["validation"]}
 
 
-def refuse_overlap(split: Mapping[str, Sequence[str]]) -> None:
+def refuse_overlap(sides: Iterable[Sequence[str]]) -> None:
     """Check that every patient stands on one side, once.
 
     Raises:
         UserError: Names the patients that stand twice.
     """
-    counts = Counter(patient_id for side in split.values() for patient_id in side)
+    counts = Counter(patient_id for side in sides for patient_id in side)
     twice = sorted(patient_id for patient_id, count in counts.items() if count > 1)
     if twice:
         raise UserError(
@@ -48,12 +48,12 @@ def refuse_overlap(split: Mapping[str, Sequence[str]]) -> None:
 def _training_and_validation(roster: Roster, settings: DataSettings) -> Split:
     if settings.split is not None:
         split = read_split(Path(settings.split), settings.fold)
-        _check_there(roster, split, settings.split)
+        _check_there(roster, split.values(), settings.split)
         return split
     if settings.folds is not None:
         return _fold(roster, settings.folds, settings.fold, settings.split_seed)
     if roster.listed:
-        _check_there(roster, roster.listed, f"the published list of {roster.dataset}")
+        _check_there(roster, roster.listed.values(), f"the published list of {roster.dataset}")
         return dict(roster.listed)
     count = max(1, round(VALIDATION_SHARE * len(roster.members)))
     return _rest_trains(roster, draw_stratified(roster.groups, count, settings.split_seed))
@@ -70,8 +70,8 @@ def _rest_trains(roster: Roster, validation: tuple[str, ...]) -> Split:
     return {"training": training, "validation": validation}
 
 
-def _check_there(roster: Roster, split: Mapping[str, Sequence[str]], source: str) -> None:
+def _check_there(roster: Roster, sides: Iterable[Sequence[str]], source: str) -> None:
     there = set(roster.patient_ids)
-    missing = sorted({patient for side in split.values() for patient in side} - there)
+    missing = sorted({patient for side in sides for patient in side} - there)
     if missing:
         raise LISTED.broken(source, f"no labelled case {', '.join(missing)}")
