@@ -9,6 +9,8 @@ import numpy as np
 
 from trimformer.data.reading.whole import CHUNK, LARGEST_DEFLATION, unpacked
 
+MOST_FORMS = 5
+"""NIfTI's codes of what an affine is aligned to end there."""
 PAIRS = {".hdr": ".img", ".img": ".hdr", ".HDR": ".IMG", ".IMG": ".HDR"}
 
 
@@ -37,11 +39,14 @@ def read_nifti(path: Path, header_spacing: bool, dtype: type[np.floating[Any]] |
         image = nibabel.load(path)
     if not isinstance(image, nibabel.AnalyzeImage):
         raise ValueError(f"a file of type {type(image).__name__}")
+    header = _header_as_stored(image)
+    _check_header(header)
     proxy = image.dataobj
     if np.dtype(proxy.dtype).kind not in "iuf":
         raise ValueError(f"voxels of type {proxy.dtype}, where a number is meant")
     voxels = _stored_voxels(Path(image.file_map["image"].filename), proxy)
-    return _scaled(three_axes_first(voxels), proxy.slope, proxy.inter, dtype), _affine(image, header_spacing)
+    affine = _affine(image, header, header_spacing)
+    return _scaled(three_axes_first(voxels), proxy.slope, proxy.inter, dtype), affine
 
 
 def three_axes_first(voxels: np.ndarray) -> np.ndarray:
@@ -79,23 +84,45 @@ def _scaled(voxels: np.ndarray, slope: float, inter: float, dtype: type[np.float
     return scaled
 
 
-def _affine(image: Any, header_spacing: bool) -> np.ndarray:
+def _header_as_stored(image: Any) -> Any:
+    """The header before nibabel mends it."""
+    holder = image.file_map.get("header") or image.file_map["image"]
+    with holder.get_prepare_fileobj("rb") as file:
+        return type(image.header).from_fileobj(file, check=False)
+
+
+def _check_header(header: Any) -> None:
+    """What nibabel would mend silently is damage: the voxels that follow may be read as others than were stored."""
+    offset = float(header["vox_offset"])
+    lowest = header.single_vox_offset if getattr(header, "is_single", False) else 0
+    codes = [int(header[key]) for key in ("qform_code", "sform_code") if key in header]
+    found = {
+        "sizeof_hdr": (int(header["sizeof_hdr"]), int(header["sizeof_hdr"]) == header.sizeof_hdr),
+        "bitpix": (int(header["bitpix"]), int(header["bitpix"]) == 8 * header.get_data_dtype().itemsize),
+        "vox_offset": (offset, offset.is_integer() and offset >= lowest),
+        "qform_code, sform_code": (codes, all(0 <= code <= MOST_FORMS for code in codes)),
+        # Without sform the sign of pixdim[0] says which way the third axis goes.
+        "pixdim[0]": (float(header["pixdim"][0]), codes[:1] in ([], [0]) or abs(header["pixdim"][0]) in (0, 1)),
+    }
+    wrong = [f"{key} {value}" for key, (value, holds) in found.items() if not holds]
+    if wrong:
+        raise ValueError(f"a damaged header: {', '.join(wrong)}")
+
+
+def _affine(image: Any, header: Any, header_spacing: bool) -> np.ndarray:
     """The file's affine; nibabel takes voxel sizes of zero for 1 mm, here they stay zero and are judged later."""
     affine = np.array(image.affine, np.float64)
     lengths = np.linalg.norm(affine[:3, :3], axis=0)
-    sizes = _header_sizes(image)
+    sizes = _stored_sizes(header, image.shape)
     if header_spacing:
         affine[:3, :3] *= sizes / np.where(lengths > 0, lengths, np.nan)
-    elif not ("sform_code" in image.header and image.header["sform_code"] > 0):
+    elif not ("sform_code" in header and header["sform_code"] > 0):
         affine[:3, :3][:, ~(sizes > 0)] = 0
     return affine
 
 
-def _header_sizes(image: Any) -> np.ndarray:
+def _stored_sizes(header: Any, shape: tuple[int, ...]) -> np.ndarray:
     """Voxel sizes as they stand in the file; an axis of one voxel may go without."""
-    holder = image.file_map.get("header") or image.file_map["image"]
-    with holder.get_prepare_fileobj("rb") as file:
-        header = type(image.header).from_fileobj(file, check=False)
     sizes = np.abs(np.array(header["pixdim"][1:4], np.float64))
-    shape = (*image.shape[:3], 1, 1, 1)[:3]
-    return np.where((np.array(shape) == 1) & ~(sizes > 0), 1.0, sizes)
+    lengths = np.array((*shape[:3], 1, 1, 1)[:3])
+    return np.where((lengths == 1) & ~(sizes > 0), 1.0, sizes)
