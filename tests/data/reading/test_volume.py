@@ -269,7 +269,9 @@ ElementType = MET_OTHER
 BinaryData = False
 ElementDataFile = LIST
 CompressedDataSize = 5
-HeaderSize = 20"""
+HeaderSize = 20
+CompressedData < True
+Offset \x01= 1 2 3"""
 
 
 @pytest.mark.parametrize("entry", ENTRIES.splitlines())
@@ -279,6 +281,47 @@ def test_an_entry_that_would_crash_or_mislead_simpleitk(tmp_path: Path, entry: b
     lines = [entry if line.split(b"=")[0].strip() == key else line for line in path.read_bytes().split(b"\n")]
     path.write_bytes(b"\n".join(lines) if entry in lines else entry + b"\n" + path.read_bytes())
     refused(path)
+
+
+@pytest.mark.parametrize(
+    ("offset", "layout", "value"),
+    [
+        (0, "i", 347),
+        (40, "h", 0),
+        (40, "h", 8),
+        (72, "h", 8),
+        (108, "f", 352.5),
+        (108, "f", 300),
+        (254, "h", 9),
+        (252, "h", -1),
+        (344, "4s", b"ni1\x00"),
+        (344, "4s", b"n+9\x00"),
+    ],
+)
+def test_a_nifti_header_that_nibabel_would_mend(tmp_path: Path, offset: int, layout: str, value: float) -> None:
+    content = bytearray(nifti_bytes())
+    struct.pack_into("<" + layout, content, offset, value)
+    refused(written(tmp_path / "a.nii", bytes(content)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"sizes: 5 6 7", b"sizes: 4 6 7"),
+        (b"(10,", b"(,10,"),
+        (b"(10,", b"(1 0,"),
+        (b"type: ", b"type; "),
+        (b"encoding: raw", b"encoding: hex"),
+        (b"encoding: raw", b"encoding: raw\nbyte skip: 3"),
+    ],
+)
+def test_an_nrrd_header_that_is_damaged(tmp_path: Path, old: bytes, new: bytes) -> None:
+    affine = np.diag([-1.0, -1, 1, 1])
+    affine[:2, 3] = (-10, -20)
+    content = write_itk(tmp_path / "a.nrrd", affine=affine).read_bytes()
+    assert old in content
+    (tmp_path / "a.nrrd").write_bytes(content.replace(old, new, 1))
+    refused(tmp_path / "a.nrrd")
 
 
 HUGE: list[tuple[str, Callable[[], bytes]]] = [

@@ -9,6 +9,7 @@ import numpy as np
 
 from trimformer.data.reading.whole import CHUNK, LARGEST_DEFLATION, unpacked
 
+MOST_AXES = 7
 MOST_FORMS = 5
 """NIfTI's codes of what an affine is aligned to end there."""
 PAIRS = {".hdr": ".img", ".img": ".hdr", ".HDR": ".IMG", ".IMG": ".HDR"}
@@ -40,7 +41,7 @@ def read_nifti(path: Path, header_spacing: bool, dtype: type[np.floating[Any]] |
     if not isinstance(image, nibabel.AnalyzeImage):
         raise ValueError(f"a file of type {type(image).__name__}")
     header = _header_as_stored(image)
-    _check_header(header)
+    _check_header(header, is_single="header" not in image.file_map)
     proxy = image.dataobj
     if np.dtype(proxy.dtype).kind not in "iuf":
         raise ValueError(f"voxels of type {proxy.dtype}, where a number is meant")
@@ -91,13 +92,16 @@ def _header_as_stored(image: Any) -> Any:
         return type(image.header).from_fileobj(file, check=False)
 
 
-def _check_header(header: Any) -> None:
+def _check_header(header: Any, is_single: bool) -> None:
     """What nibabel would mend silently is damage: the voxels that follow may be read as others than were stored."""
     offset = float(header["vox_offset"])
-    lowest = header.single_vox_offset if getattr(header, "is_single", False) else 0
+    lowest = header.single_vox_offset if is_single else 0
+    magic = getattr(header, "single_magic" if is_single else "pair_magic", None)  # Analyze has none
     codes = [int(header[key]) for key in ("qform_code", "sform_code") if key in header]
     found = {
         "sizeof_hdr": (int(header["sizeof_hdr"]), int(header["sizeof_hdr"]) == header.sizeof_hdr),
+        "magic": (magic and header["magic"].item(), magic is None or header["magic"].item() == magic),
+        "dim[0]": (int(header["dim"][0]), 1 <= header["dim"][0] <= MOST_AXES),
         "bitpix": (int(header["bitpix"]), int(header["bitpix"]) == 8 * header.get_data_dtype().itemsize),
         "vox_offset": (offset, offset.is_integer() and offset >= lowest),
         "qform_code, sform_code": (codes, all(0 <= code <= MOST_FORMS for code in codes)),

@@ -1,6 +1,7 @@
 """Whether a file has all that its header promises: SimpleITK does not tell, or asks for the memory first."""
 
 import math
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,8 @@ META_BYTES = {"CHAR": 1, "UCHAR": 1, "SHORT": 2, "USHORT": 2, "INT": 4, "UINT": 
 }
 META_VECTORS = ("DimSize", "Offset", "Origin", "Position", "CenterOfRotation", "ElementSpacing", "ElementSize")
 META_MATRICES = ("TransformMatrix", "Rotation", "Orientation")
+VECTORS = re.compile(r"((none|\([^\s,()]+(,[^\s,()]+)*\))\s*)+")
+"""NRRD's way to write vectors: (1,0,0) (0,1,0) none."""
 TRUE = ("T", "t", "1")
 NRRD_BYTES = (
     dict.fromkeys(("signed char", "int8", "int8_t", "uchar", "unsigned char", "uint8", "uint8_t"), 1)
@@ -65,6 +68,8 @@ def _check_meta_numbers(fields: dict[str, str]) -> None:
     if axes not in (2, 3, 4) or fields.get("ObjectType", "Image") != "Image":
         raise ValueError(f"NDims {axes}, ObjectType {fields.get('ObjectType', 'missing')}")
     before = list(fields)[: list(fields).index("NDims")]
+    if not {"ElementSpacing", "ElementSize"} & fields.keys():
+        raise ValueError("no ElementSpacing")
     if "DimSize" not in fields or not {*META_VECTORS, *META_MATRICES}.isdisjoint(before):
         raise ValueError("no DimSize, or NDims is behind what it counts")
     for key, count in (dict.fromkeys(META_VECTORS, axes) | dict.fromkeys(META_MATRICES, axes**2)).items():
@@ -90,6 +95,9 @@ def check_nrrd(path: Path) -> None:
         raise ValueError(f"type {kind or 'missing'}, encoding {encoding or 'missing'}")
     if any(fields.get(key, "0") not in ("0", "-1") for key in ("line skip", "byte skip", "lineskip", "byteskip")):
         raise ValueError("voxels behind bytes to be skipped")
+    for key in ("space directions", "space origin"):
+        if not VECTORS.fullmatch(fields.get(key, "none")):
+            raise ValueError(f"{key}: {fields[key]}")
     name = fields.get("data file", fields.get("datafile"))
     data, start = (path, start) if name is None else (path.parent / name, 0)
     _check_stream(data, start, _product(fields.get("sizes", "")) * NRRD_BYTES[kind], encoding != "raw")
@@ -98,7 +106,9 @@ def check_nrrd(path: Path) -> None:
 def _fields(file: BinaryIO, sign: bytes, last: bytes | None = None) -> Iterator[tuple[str, str]]:
     """The entries of a header in lines: to an empty line, or through the one that is named `last`."""
     while line := file.readline(CHUNK).strip():
-        key, _, value = line.partition(sign)
+        key, found, value = line.partition(sign)
+        if not (found or line.startswith(b"#")) or min(line) < ord(" ") or not key.isascii():
+            raise ValueError(f"the line {line[:40]!r} in its header")
         yield key.strip().decode("latin-1"), value.strip().decode("latin-1")
         if key.strip() == last:
             return
@@ -112,7 +122,7 @@ def _product(sizes: str) -> int:
 
 def _check_stream(data: Path, start: int, promised: int, is_deflated: bool) -> None:
     there = data.stat().st_size - start
-    if there * (LARGEST_DEFLATION if is_deflated else 1) < promised:
+    if promised > there * LARGEST_DEFLATION or not (is_deflated or there == promised):
         raise EOFError(f"the header promises {promised} bytes of voxels, there are {max(there, 0)}")
     if is_deflated:
         with data.open("rb") as file:
