@@ -106,7 +106,10 @@ def _check_header(header: Any, is_single: bool) -> None:
         "vox_offset": (offset, offset.is_integer() and offset >= lowest),
         "qform_code, sform_code": (codes, all(0 <= code <= MOST_FORMS for code in codes)),
         # Without sform the sign of pixdim[0] says which way the third axis goes.
-        "pixdim[0]": (float(header["pixdim"][0]), codes[:1] in ([], [0]) or abs(header["pixdim"][0]) in (0, 1)),
+        "pixdim[0]": (
+            float(header["pixdim"][0]),
+            codes[:1] in ([], [0]) or codes[1] > 0 or abs(header["pixdim"][0]) in (0, 1),
+        ),
     }
     wrong = [f"{key} {value}" for key, (value, holds) in found.items() if not holds]
     if wrong:
