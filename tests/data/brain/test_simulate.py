@@ -3,10 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from trimformer.data.patient import Patient
 from trimformer.data.brain.recipe import Recipe
 from trimformer.data.brain.simulate import simulate_patient
 from trimformer.data.brain.template import Anatomy
+from trimformer.data.patient import Patient
 
 STILL = Recipe(
     head_scale=(1.0, 1.0),

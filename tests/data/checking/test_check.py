@@ -175,7 +175,7 @@ def test_a_patient_on_two_sides_is_a_problem_of_the_folder(cases: list[Case]) ->
     found = check(layout_of(cases, listed=listed), DataSettings(root="the/folder", selection_patients=1))
     assert found.problems == (
         Problem(
-            file="the/folder",
+            file=str(Path("the/folder").absolute()),
             rule="A patient is on one side of a split, once",
             found="p1",
             fix="Take those patients off one side.",

@@ -367,3 +367,19 @@ def test_memory_is_that_of_the_stored_array_and_the_one_asked_for(tmp_path: Path
 )
 def test_file_ending(name: str, ending: str | None) -> None:
     assert file_ending(Path(name)) == ending
+
+
+def test_ranges_of_display_do_not_scale_the_labels_of_an_old_analyze_file(tmp_path: Path) -> None:
+    labels = np.arange(24, dtype=np.uint8).reshape(4, 3, 2) % 4
+    image = nibabel.AnalyzeImage(labels, np.eye(4))
+    image.header["glmax"], image.header["cal_max"] = 3, 255  # nibabel itself would read 0, 85, 170, 255
+    nibabel.save(image, tmp_path / "old.hdr")
+    np.testing.assert_array_equal(read_volume(tmp_path / "old.hdr").voxels, labels)
+
+
+def test_spms_factor_in_an_analyze_header_counts(tmp_path: Path) -> None:
+    values = np.linspace(0, 8.5, 24).reshape(4, 3, 2)
+    image = nibabel.Spm2AnalyzeImage(values, np.eye(4))
+    image.set_data_dtype(np.int16)
+    nibabel.save(image, tmp_path / "spm.hdr")
+    np.testing.assert_allclose(read_volume(tmp_path / "spm.hdr").voxels, values, atol=2e-4)

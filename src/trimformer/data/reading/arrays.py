@@ -116,7 +116,9 @@ def _h5_array(path: Path, dataset: Any) -> np.ndarray:
     return np.asarray(dataset[()])
 
 
-def _numbers(key: str, array: np.ndarray) -> np.ndarray:
+def _numbers(key: str, array: Any) -> np.ndarray:
+    if not isinstance(array, np.ndarray):  # NumPy hands on the bytes of a member that does not begin as an array
+        raise TypeError(f"{key} is no array")
     if array.dtype.kind not in "iufb":
         raise TypeError(f"{key} holds {array.dtype}, where numbers are meant")
     return array

@@ -47,7 +47,7 @@ def read_nifti(path: Path, header_spacing: bool, dtype: type[np.floating[Any]] |
         raise ValueError(f"voxels of type {proxy.dtype}, where a number is meant")
     voxels = _stored_voxels(Path(image.file_map["image"].filename), proxy)
     affine = _affine(image, header, header_spacing)
-    return _scaled(three_axes_first(voxels), proxy.slope, proxy.inter, dtype), affine
+    return _scaled(three_axes_first(voxels), *_slope_and_inter(image, header), dtype), affine
 
 
 def three_axes_first(voxels: np.ndarray) -> np.ndarray:
@@ -74,6 +74,20 @@ def _stored_voxels(file: Path, proxy: Any) -> np.ndarray:
     if end < promised:
         raise EOFError(f"shape {proxy.shape} needs {promised} bytes, {max(0, end)} are there")
     return content.view(proxy.dtype).reshape(proxy.shape, order="F")
+
+
+def _slope_and_inter(image: Any, header: Any) -> tuple[float, float]:
+    """How stored values become those that are meant.
+
+    Analyze has no scaling. SPM's factor, put where Analyze has nothing, is believed; nibabel's second guess, from the
+    ranges of display, is not: old label files have such ranges too, and their values are meant as they stand.
+    """
+    import nibabel
+
+    if isinstance(image, nibabel.Nifti1Pair):
+        return float(image.dataobj.slope), float(image.dataobj.inter)
+    factor = float(header["scl_slope"]) if "scl_slope" in header else 1.0
+    return (factor if math.isfinite(factor) and factor != 0 else 1.0), 0.0
 
 
 def _scaled(voxels: np.ndarray, slope: float, inter: float, dtype: type[np.floating[Any]] | None) -> np.ndarray:

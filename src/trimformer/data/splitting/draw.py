@@ -41,7 +41,7 @@ def draw_stratified(groups: Mapping[str, str], count: int, seed: int) -> tuple[s
 
     Example:
         >>> draw_stratified({"a": "P", "b": "P", "c": "N", "d": "N"}, count=2, seed=0)
-        ('b', 'c')
+        ('a', 'c')
     """
     if not 0 < count < len(groups):
         raise UserError(

@@ -35,7 +35,7 @@ def read_split(path: Path, fold: int) -> Split:
     entry = entries[fold]
     if not isinstance(entry, Mapping):
         raise FileError(path, RULE, type(entry).__name__, NEXT_STEP)
-    named: dict[str, Any] = {NAMES_OF_NNUNET.get(key, key): value for key, value in entry.items()}
+    named = {NAMES_OF_NNUNET.get(str(key), str(key)): value for key, value in entry.items()}
     _check_sides(path, named)
     return {side: tuple(sorted(named[side])) for side in SIDES if named.get(side)}
 
