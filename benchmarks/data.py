@@ -18,10 +18,10 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from trimformer.data.layouts.layout import Case, Layout
+from trimformer.data.layout import Case, Layout
 from trimformer.data.preparation.prepare import prepare_dataset
-from trimformer.data.preparation.preprocessing import Preprocessing
 from trimformer.data.preparation.store import read_slices
+from trimformer.data.preprocessing import Preprocessing
 from trimformer.data.reading.pairs import read_pair
 from trimformer.data.training_set import SliceDataset
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import nibabel
 import numpy as np
 
-from trimformer.data.layouts.layout import Case, Layout
-from trimformer.data.preparation.preprocessing import Preprocessing
+from trimformer.data.layout import Case, Layout
+from trimformer.data.preprocessing import Preprocessing
 from trimformer.data.reading.pairs import read_pair
 
 SHAPE = (20, 24, 6)

@@ -7,8 +7,8 @@ import torch
 from trimformer.data.augmentation import Augmentation
 from trimformer.data.augmentation_examples import augmentation_preview
 from trimformer.data.preparation.native_grid import NativeGrid
-from trimformer.data.preparation.preprocessing import Preprocessing
 from trimformer.data.preparation.slices import PatientSlices
+from trimformer.data.preprocessing import Preprocessing
 from trimformer.data.training_set import SliceDataset
 from trimformer.records.errors import UserError
 from trimformer.records.experiment import AugmentationSettings

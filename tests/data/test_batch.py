@@ -4,8 +4,8 @@ import torch
 
 from trimformer.data.batch import Batch, profile_batches
 from trimformer.data.preparation.native_grid import NativeGrid
-from trimformer.data.preparation.preprocessing import Preprocessing
 from trimformer.data.preparation.slices import PatientSlices
+from trimformer.data.preprocessing import Preprocessing
 from trimformer.records.errors import UserError
 
 GRID = NativeGrid.of((2, 3, 5), np.eye(4), Preprocessing(16))

@@ -5,8 +5,8 @@ import pytest
 
 from trimformer.data.dataset import Dataset
 from trimformer.data.patient import Patient
-from trimformer.data.preparation.preprocessing import Preprocessing
 from trimformer.data.preparation.slices import PatientSlices, to_slices
+from trimformer.data.preprocessing import Preprocessing
 from trimformer.records.errors import UserError
 
 

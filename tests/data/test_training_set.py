@@ -9,8 +9,8 @@ from torch.utils.data import DataLoader
 
 from trimformer.data.augmentation import Augmentation
 from trimformer.data.preparation.native_grid import NativeGrid
-from trimformer.data.preparation.preprocessing import Preprocessing
 from trimformer.data.preparation.slices import PatientSlices
+from trimformer.data.preprocessing import Preprocessing
 from trimformer.data.training_set import SliceDataset, draw_seed
 from trimformer.records.errors import UserError
 from trimformer.records.experiment import AugmentationSettings

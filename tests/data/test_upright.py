@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from trimformer.data.preparation.native_grid import NativeGrid
-from trimformer.data.preparation.preprocessing import Preprocessing
+from trimformer.data.preprocessing import Preprocessing
 from trimformer.data.upright import upright, way_to_ras
 
 SHAPE = (3, 4, 5)

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from trimformer.data.patient import Patient
-from trimformer.data.preparation.preprocessing import Preprocessing
 from trimformer.data.preparation.slices import PatientSlices, to_slices
+from trimformer.data.preprocessing import Preprocessing
 from trimformer.evaluation.scores import mean_over_classes, patient_means, score_patient, summarise_label
 
 LABELS = {1: "liver", 2: "spleen"}

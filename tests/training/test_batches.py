@@ -3,8 +3,8 @@ import torch
 
 from trimformer.data.augmentation import Augmentation
 from trimformer.data.preparation.native_grid import NativeGrid
-from trimformer.data.preparation.preprocessing import Preprocessing
 from trimformer.data.preparation.slices import PatientSlices
+from trimformer.data.preprocessing import Preprocessing
 from trimformer.records.experiment import AugmentationSettings
 from trimformer.training.batches import EpochSampler, selection_batches, slice_dataset, training_batches
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from trimformer.data.brain.cohort import find_brain
 from trimformer.data.cache_folder import cache_folder
 from trimformer.data.dataset import Dataset
+from trimformer.data.layout import Layout
 from trimformer.data.layouts.emidec import find_emidec
 from trimformer.data.layouts.ibsr18 import find_ibsr18
-from trimformer.data.layouts.layout import Layout
 from trimformer.data.layouts.nnunet import find_nnunet
 from trimformer.data.layouts.synapse import find_synapse
 from trimformer.data.preparation.index import PreparedIndex

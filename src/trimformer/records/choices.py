@@ -7,3 +7,6 @@ Decoder = Literal["full", "compressed"]
 
 Recovery = Literal["inherited", "scratch"]
 """Where a smaller model's weights come from: the run it was cut from, or nowhere."""
+
+SpacingFrom = Literal["affine", "header"]
+"""Which of the two is believed about voxel sizes where they disagree."""

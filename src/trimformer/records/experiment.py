@@ -19,7 +19,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from trimformer.records.choices import Decoder
+from trimformer.records.choices import Decoder, SpacingFrom
 from trimformer.records.errors import UserError
 from trimformer.records.files import read_text, write_text
 from trimformer.records.model_names import HYBRIDS, OWN_NETWORKS, plain_name
@@ -55,7 +55,7 @@ class DataSettings(_Settings):
     image_size: int = Field(224, ge=16, description="rows = columns of the slices that the model sees, in pixels")
     slice_axis: Literal[0, 1, 2] | None = Field(None, description="the array axis along which slices are cut")
     orientation: str | None = Field(None, pattern="^[LRAPSI]{3}$", description="axis codes to turn volumes to: RAS")
-    spacing_from: Literal["affine", "header"] | None = None
+    spacing_from: SpacingFrom | None = None
     spacing_mm: tuple[PositiveFloat, PositiveFloat, PositiveFloat] | None = Field(
         None, description="voxel sizes along the array axes, in place of what every file says"
     )

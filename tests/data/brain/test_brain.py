@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from trimformer.data.brain.cohort import LABELS, make_brain_patient
 from trimformer.data.cache_folder import cache_folder
 from trimformer.data.patient import Patient
-from trimformer.data.preparation.preprocessing import Preprocessing
 from trimformer.data.preparation.slices import to_native_grid, to_slices
+from trimformer.data.preprocessing import Preprocessing
 from trimformer.inference.intensity import predict_by_intensity
 
 

@@ -9,12 +9,12 @@ import pytest
 
 from trimformer.data.checking.check import check_dataset
 from trimformer.data.checking.pictures import SlicePictures
-from trimformer.data.layouts.layout import Case, Layout, Scan
+from trimformer.data.layout import Case, Layout
 from trimformer.data.patient import Patient
-from trimformer.data.preparation.preprocessing import Preprocessing
+from trimformer.data.preprocessing import Preprocessing
 from trimformer.data.reading.pairs import read_pair
-from trimformer.data.reading.rules import DESCRIPTION, FILE_EXISTS
-from trimformer.data.reading.volume import Volume
+from trimformer.data.rules import DESCRIPTION, FILE_EXISTS
+from trimformer.data.scan import Scan, Volume
 from trimformer.records.data_check import DataCheck, Problem
 from trimformer.records.errors import UserError
 from trimformer.records.experiment import DataSettings

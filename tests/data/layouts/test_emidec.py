@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from made_datasets import write_emidec
 
+from trimformer.data.layout import Layout
 from trimformer.data.layouts.emidec import find_emidec
-from trimformer.data.layouts.layout import Layout
 from trimformer.data.reading.case import read_case
-from trimformer.data.reading.rules import FILE_EXISTS, KNOWN_LABELS, KNOWN_LAYOUT, READABLE
+from trimformer.data.rules import FILE_EXISTS, KNOWN_LABELS, KNOWN_LAYOUT, READABLE
 from trimformer.records.errors import FileError
 from trimformer.records.experiment import DataSettings
 

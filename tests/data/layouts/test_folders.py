@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from trimformer.data.layouts.folders import dataset_root, entries, inside, one_an_id, the_one_folder
-from trimformer.data.reading.rules import FOLDER_EXISTS, KNOWN_LAYOUT, ONE_CASE_AN_ID
+from trimformer.data.rules import FOLDER_EXISTS, KNOWN_LAYOUT, ONE_CASE_AN_ID
 from trimformer.records.errors import FileError
 from trimformer.records.experiment import DataSettings
 

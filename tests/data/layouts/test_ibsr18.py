@@ -15,11 +15,11 @@ from made_datasets import (
     write_ibsr18_nitrc,
 )
 
+from trimformer.data.layout import Layout
 from trimformer.data.layouts.folders import PUBLISHED_PLACE
 from trimformer.data.layouts.ibsr18 import find_ibsr18
-from trimformer.data.layouts.layout import Layout
 from trimformer.data.reading.case import read_case
-from trimformer.data.reading.rules import FILE_EXISTS, KNOWN_LAYOUT, ONE_CASE_AN_ID
+from trimformer.data.rules import FILE_EXISTS, KNOWN_LAYOUT, ONE_CASE_AN_ID
 from trimformer.records.errors import FileError
 from trimformer.records.experiment import DataSettings
 

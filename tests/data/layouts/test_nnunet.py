@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import SimpleITK
 
-from trimformer.data.layouts.layout import Layout
+from trimformer.data.layout import Layout
 from trimformer.data.layouts.nnunet import find_nnunet
 from trimformer.data.reading.case import read_case
-from trimformer.data.reading.rules import (
+from trimformer.data.rules import (
     DESCRIPTION,
     FILE_EXISTS,
     FOLDER_EXISTS,

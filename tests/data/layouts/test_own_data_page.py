@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from trimformer.data.layouts.nnunet import find_nnunet
-from trimformer.data.reading import rules
+from trimformer.data import rules
 from trimformer.data.reading.case import read_case
 from trimformer.records.experiment import DataSettings
 

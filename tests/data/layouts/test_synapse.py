@@ -13,12 +13,12 @@ from made_datasets import (
     write_synapse_raw,
 )
 
+from trimformer.data.layout import Layout
 from trimformer.data.layouts.folders import PUBLISHED_PLACE
-from trimformer.data.layouts.layout import Layout
 from trimformer.data.layouts.synapse import find_synapse
 from trimformer.data.patient import Patient
 from trimformer.data.reading.case import read_case
-from trimformer.data.reading.rules import (
+from trimformer.data.rules import (
     FILE_EXISTS,
     KNOWN_LABELS,
     KNOWN_LAYOUT,

@@ -16,8 +16,8 @@ from scipy.spatial.transform import Rotation
 
 from trimformer.data.patient import Patient
 from trimformer.data.preparation.native_grid import NativeGrid
-from trimformer.data.preparation.preprocessing import Preprocessing
 from trimformer.data.preparation.slices import to_native_grid, to_slices
+from trimformer.data.preprocessing import Preprocessing
 
 AXIS_CODES = [
     "".join(codes[axis][side] for axis, side in zip(order, sides, strict=True))

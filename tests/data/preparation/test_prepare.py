@@ -14,11 +14,11 @@ from made_layout import SHAPE, made_layout, write_case
 from trimformer.data.preparation.content import content_key
 from trimformer.data.preparation.index import NAME, PreparedIndex
 from trimformer.data.preparation.prepare import prepare_dataset
-from trimformer.data.preparation.preprocessing import Preprocessing
 from trimformer.data.preparation.slices import to_slices
 from trimformer.data.preparation.store import is_whole, read_slices
+from trimformer.data.preprocessing import Preprocessing
 from trimformer.data.reading.case import read_case
-from trimformer.data.reading.rules import FILE_EXISTS, LISTED, READABLE
+from trimformer.data.rules import FILE_EXISTS, LISTED, READABLE
 from trimformer.records.errors import FileError, UserError
 
 

@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 
 from trimformer.data.patient import Patient
-from trimformer.data.preparation.preprocessing import Preprocessing
 from trimformer.data.preparation.slices import SLICES_AT_ONCE, PatientSlices, to_native_grid, to_slices
+from trimformer.data.preprocessing import Preprocessing
 from trimformer.records.errors import UserError
 
 

@@ -5,9 +5,9 @@ import h5py
 import numpy as np
 import pytest
 
-from trimformer.data.layouts.layout import Case, Scan
+from trimformer.data.layout import Case
 from trimformer.data.reading.arrays import read_slice_volume, read_slices
-from trimformer.data.reading.rules import (
+from trimformer.data.rules import (
     FILE_EXISTS,
     FINITE,
     KNOWN_LABELS,
@@ -18,6 +18,7 @@ from trimformer.data.reading.rules import (
     WHOLE_LABELS,
     Rule,
 )
+from trimformer.data.scan import Scan
 from trimformer.records.errors import FileError
 
 IMAGE = np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4)

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from written import AFFINE, VOXELS, nifti_bytes, write_nifti
 
-from trimformer.data.layouts.layout import Case, Layout
+from trimformer.data.layout import Case, Layout
 from trimformer.data.patient import Patient
-from trimformer.data.preparation.preprocessing import Preprocessing
+from trimformer.data.preprocessing import Preprocessing
 from trimformer.data.reading.case import read_case
 from trimformer.data.reading.pairs import read_pair
-from trimformer.data.reading.rules import (
+from trimformer.data.rules import (
     FILE_EXISTS,
     FINITE,
     HAS_SPACING,

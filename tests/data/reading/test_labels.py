@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from trimformer.data.reading.labels import model_labels
-from trimformer.data.reading.rules import KNOWN_LABELS, WHOLE_LABELS, Rule
+from trimformer.data.rules import KNOWN_LABELS, WHOLE_LABELS, Rule
 from trimformer.records.errors import FileError
 
 ORGANS = {0: 0, 205: 1, 420: 2, 3: 0}

@@ -4,7 +4,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from trimformer.data.layouts.layout import Case
+from trimformer.data.layout import Case
 from trimformer.data.reading.pairs import read_pair
 from trimformer.records.errors import FileError
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trimformer.data.reading.rules import LISTED
+from trimformer.data.rules import LISTED
 from trimformer.data.splitting.file import read_split, write_split
 from trimformer.data.splitting.roster import Member, Roster, Split
 from trimformer.data.splitting.sides import deal_sides

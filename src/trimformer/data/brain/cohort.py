@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from trimformer.data.brain.cache import cached_patient
 from trimformer.data.brain.recipe import Recipe
-from trimformer.data.layouts.layout import Case, Layout, Scan
+from trimformer.data.layout import Case, Layout
 from trimformer.data.patient import Patient
-from trimformer.data.preparation.preprocessing import Preprocessing
-from trimformer.data.reading.volume import Volume
+from trimformer.data.preprocessing import Preprocessing
+from trimformer.data.scan import Scan, Volume
 from trimformer.data.splitting.draw import split_patients
 from trimformer.data.splitting.roster import Side
 from trimformer.records.errors import UserError

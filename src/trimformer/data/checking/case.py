@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trimformer.data.layouts.layout import Case, Layout
+from trimformer.data.layout import Case, Layout
 from trimformer.data.patient import Patient
 from trimformer.data.preparation.native_grid import NativeGrid
-from trimformer.data.preparation.preprocessing import Preprocessing
+from trimformer.data.preprocessing import Preprocessing
 from trimformer.data.reading.case import read_case
 from trimformer.data.reading.labels import model_labels
-from trimformer.data.reading.rules import NOT_CONSTANT, THREE_AXES
 from trimformer.data.reading.volume import file_ending, read_volume
+from trimformer.data.rules import NOT_CONSTANT, THREE_AXES
 from trimformer.records.data_check import CheckedCase
 from trimformer.records.errors import FileError, UserError
 

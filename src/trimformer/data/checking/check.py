@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from trimformer.data.checking.case import CheckedFiles, check_case
-from trimformer.data.layouts.layout import Case, Layout
+from trimformer.data.layout import Case, Layout
 from trimformer.data.patient import Patient
 from trimformer.data.splitting.sides import deal_sides
 from trimformer.records.data_check import CheckedCase, DataCheck, LabelCount, Problem, Range

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from trimformer.data.layouts.layout import Case, Layout
+from trimformer.data.layout import Case, Layout
 from trimformer.data.patient import Patient
 from trimformer.data.preparation.native_grid import NativeGrid
 from trimformer.data.upright import upright, way_to_ras

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trimformer.data.reading.rules import DESCRIPTION, ONE_CASE_AN_ID
 from trimformer.data.reading.volume import file_ending
+from trimformer.data.rules import DESCRIPTION, ONE_CASE_AN_ID
 from trimformer.records.errors import FileError
 
 MOST_CLASSES = 255

@@ -4,6 +4,7 @@ import re
 from functools import partial
 from pathlib import Path
 
+from trimformer.data.layout import Case, Layout
 from trimformer.data.layouts.folders import (
     dataset_root,
     inside,
@@ -13,8 +14,7 @@ from trimformer.data.layouts.folders import (
     subfolders,
     the_one_folder,
 )
-from trimformer.data.layouts.layout import Case, Layout
-from trimformer.data.preparation.preprocessing import Preprocessing
+from trimformer.data.preprocessing import Preprocessing
 from trimformer.data.reading.pairs import read_pair
 from trimformer.records.experiment import DataSettings
 

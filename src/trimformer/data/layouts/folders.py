@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from trimformer.data.layouts.layout import Case
-from trimformer.data.reading.rules import FILE_EXISTS, FOLDER_EXISTS, KNOWN_LAYOUT, ONE_CASE_AN_ID, Rule
+from trimformer.data.layout import Case
+from trimformer.data.rules import FILE_EXISTS, FOLDER_EXISTS, KNOWN_LAYOUT, ONE_CASE_AN_ID, Rule
 from trimformer.data.splitting.roster import Side
 from trimformer.records.errors import FileError
 from trimformer.records.experiment import DataSettings

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from trimformer.data.layout import Case, Layout
 from trimformer.data.layouts.folders import (
     PUBLISHED_PLACE,
     dataset_root,
@@ -17,8 +18,7 @@ from trimformer.data.layouts.folders import (
     subfolders,
     the_one_folder,
 )
-from trimformer.data.layouts.layout import Case, Layout
-from trimformer.data.preparation.preprocessing import Preprocessing
+from trimformer.data.preprocessing import Preprocessing
 from trimformer.data.reading.pairs import read_pair
 from trimformer.data.splitting.roster import Side
 from trimformer.records.errors import FileError

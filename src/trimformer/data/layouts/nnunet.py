@@ -6,14 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
+from trimformer.data.layout import Case, Layout
 from trimformer.data.layouts.description import Description, read_description
 from trimformer.data.layouts.folders import dataset_root, the_one_folder
-from trimformer.data.layouts.layout import Case, Layout, Scan
 from trimformer.data.layouts.nnunet_cases import CHANNEL, FoundCase, find_cases, is_file, volume_files
-from trimformer.data.preparation.preprocessing import Preprocessing
+from trimformer.data.preprocessing import Preprocessing
 from trimformer.data.reading.pairs import read_pair
-from trimformer.data.reading.rules import DESCRIPTION, FILE_EXISTS, LISTED, WHOLE_LABELS
-from trimformer.data.reading.volume import PLANES, SpacingFrom, Volume, file_ending
+from trimformer.data.reading.volume import PLANES, file_ending
+from trimformer.data.rules import DESCRIPTION, FILE_EXISTS, LISTED, WHOLE_LABELS
+from trimformer.data.scan import Scan, Volume
+from trimformer.records.choices import SpacingFrom
 from trimformer.records.errors import FileError
 from trimformer.records.experiment import DataSettings
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from trimformer.data.layouts.description import Description, ListedCase
 from trimformer.data.layouts.folders import entries
-from trimformer.data.reading.rules import DESCRIPTION, FILE_EXISTS, LISTED
 from trimformer.data.reading.volume import PLANES, file_ending
+from trimformer.data.rules import DESCRIPTION, FILE_EXISTS, LISTED
 from trimformer.records.errors import FileError
 
 CHANNEL = re.compile(r"(?P<patient_id>.+)_(?P<channel>\d{4})")

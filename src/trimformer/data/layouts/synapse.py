@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
+from trimformer.data.layout import Case, Layout
 from trimformer.data.layouts.folders import dataset_root, entries, missing_files, nifti, side_of, the_one_folder
-from trimformer.data.layouts.layout import Case, Layout
 from trimformer.data.layouts.synapse_arrays import find_array_cases, has_arrays, read_arrays
-from trimformer.data.preparation.preprocessing import Preprocessing
+from trimformer.data.preprocessing import Preprocessing
 from trimformer.data.reading.pairs import read_pair
 from trimformer.data.splitting.roster import Side
 from trimformer.records.experiment import DataSettings

@@ -5,9 +5,10 @@ from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
+from trimformer.data.layout import Case
 from trimformer.data.layouts.folders import PUBLISHED_PLACE, entries, one_an_id, side_of
-from trimformer.data.layouts.layout import Case, Scan
 from trimformer.data.reading.arrays import read_slice_volume, read_slices
+from trimformer.data.scan import Scan
 from trimformer.data.splitting.roster import Side
 from trimformer.records.errors import FileError
 

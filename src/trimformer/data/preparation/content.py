@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from glob import escape
 from pathlib import Path
 
-from trimformer.data.layouts.layout import Case, Layout
-from trimformer.data.reading.rules import FILE_EXISTS
+from trimformer.data.layout import Case, Layout
+from trimformer.data.rules import FILE_EXISTS
 
 VERSION = 1
 """To be raised when the arrays that the same files and settings give change in any way."""

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from trimformer.data.layouts.layout import Layout
-from trimformer.data.preparation.preprocessing import refuse_other_settings
+from trimformer.data.layout import Layout
+from trimformer.data.preprocessing import refuse_other_settings
 from trimformer.data.splitting.roster import Member, Roster, Side
 from trimformer.records.errors import UserError
 from trimformer.records.experiment import DataSettings

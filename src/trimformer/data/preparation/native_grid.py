@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from trimformer.data.preparation.preprocessing import Preprocessing
+from trimformer.data.preprocessing import Preprocessing
 
 Turn = tuple[tuple[int, int], ...]
 """For each array axis, which axis it becomes and whether it keeps (1) or changes (-1) its direction."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from trimformer.data.layouts.layout import Case, Layout
+from trimformer.data.layout import Case, Layout
 from trimformer.data.preparation.content import content_key
 from trimformer.data.preparation.index import NAME, PreparedIndex
 from trimformer.data.preparation.slices import to_slices

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from trimformer.data.patient import Patient
 from trimformer.data.preparation.native_grid import NativeGrid
-from trimformer.data.preparation.preprocessing import Preprocessing
+from trimformer.data.preprocessing import Preprocessing
 from trimformer.records.errors import UserError
 
 SLICES_AT_ONCE = 4

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from trimformer.data.layouts.layout import Case, Scan
+from trimformer.data.layout import Case
 from trimformer.data.reading.labels import model_labels
-from trimformer.data.reading.rules import (
+from trimformer.data.reading.whole import LARGEST_DEFLATION
+from trimformer.data.rules import (
     FILE_EXISTS,
     FINITE,
     NOT_EMPTY,
@@ -19,8 +20,7 @@ from trimformer.data.reading.rules import (
     SAME_SHAPE,
     THREE_AXES,
 )
-from trimformer.data.reading.volume import Volume
-from trimformer.data.reading.whole import LARGEST_DEFLATION
+from trimformer.data.scan import Scan, Volume
 
 KEYS = ("image", "label")
 

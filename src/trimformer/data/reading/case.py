@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from trimformer.data.layouts.layout import Case, Layout, Scan
+from trimformer.data.layout import Case, Layout
 from trimformer.data.patient import Patient
 from trimformer.data.reading.labels import model_labels
-from trimformer.data.reading.rules import FINITE, HAS_SPACING, NOT_CONSTANT, SAME_SHAPE, SAME_SPACING, THREE_AXES
-from trimformer.data.reading.volume import Volume
+from trimformer.data.rules import FINITE, HAS_SPACING, NOT_CONSTANT, SAME_SHAPE, SAME_SPACING, THREE_AXES
+from trimformer.data.scan import Scan, Volume
 
 SPACING_TOLERANCE = 1e-3
 """Relative: headers keep voxel sizes in 32 bits, and some were typed with four digits."""

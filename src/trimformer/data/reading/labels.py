@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from trimformer.data.reading.rules import KNOWN_LABELS, WHOLE_LABELS
+from trimformer.data.rules import KNOWN_LABELS, WHOLE_LABELS
 
 MOST_SHOWN = 6
 ENOUGH_UNKNOWN = 1000

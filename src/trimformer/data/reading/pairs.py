@@ -2,8 +2,10 @@
 
 import numpy as np
 
-from trimformer.data.layouts.layout import Case, Scan
-from trimformer.data.reading.volume import SpacingFrom, Volume, read_volume
+from trimformer.data.layout import Case
+from trimformer.data.reading.volume import read_volume
+from trimformer.data.scan import Scan, Volume
+from trimformer.records.choices import SpacingFrom
 
 SERIES_AXES = 4
 """Three axes of a volume, and one of channels behind them."""

@@ -13,6 +13,8 @@ LARGEST_PACKING = 3000
 WIDTH, HEIGHT, BITS, PACKING, COLOUR, SAMPLES, ROWS, PLANAR, FORMAT = 256, 257, 258, 259, 262, 277, 278, 284, 339
 STRIP_STARTS, STRIP_LENGTHS = 273, 279
 SAME_ON_EVERY_PAGE = (WIDTH, HEIGHT, BITS, PACKING, COLOUR, SAMPLES, PLANAR, FORMAT)
+DECISIVE = (*SAME_ON_EVERY_PAGE, ROWS, STRIP_STARTS, STRIP_LENGTHS)
+"""Pillow goes by a default where it cannot make sense of one of these."""
 
 WHOLE_NUMBERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 """The codes of its whole-number types -> struct's."""
@@ -88,7 +90,10 @@ def _read_page(file: BinaryIO, page: int, size: int, formats: dict[str, str]) ->
     order = [tag for tag, *_ in entries]
     if order != sorted(set(order)):
         raise ValueError(f"page at {page} has its entries out of order")
-    return {tag: _values(file, formats, entry, size) for tag, *entry in entries}, following
+    tags = {tag: _values(file, formats, entry, size) for tag, *entry in entries}
+    if any(tags.get(tag) == () for tag in DECISIVE):
+        raise ValueError(f"page at {page} has something else where whole numbers are meant")
+    return tags, following
 
 
 def _check_pixels(page: str, tags: dict[int, tuple[int, ...]], size: int) -> None:
@@ -104,9 +109,12 @@ def _check_pixels(page: str, tags: dict[int, tuple[int, ...]], size: int) -> Non
     strips = -(-height // rows) * (samples if planar == 2 else 1)
     if len(starts) != strips or len(lengths) != strips:
         raise ValueError(f"{page} has {len(starts)} strips where {strips} are meant")
-    promised = _one(tags, WIDTH, 0) * height * samples * bits[0]
-    if promised > 8 * sum(lengths) * (1 if _one(tags, PACKING, 1) == 1 else LARGEST_PACKING):
-        raise EOFError(f"{page} promises {promised // 8} bytes of pixels, there are {sum(lengths)}")
+    # Every row begins at a whole byte, and the last strip may be as long as the others.
+    row = -(-_one(tags, WIDTH, 0) * (1 if planar == 2 else samples) * bits[0] // 8)
+    promised, longest = row * height * (samples if planar == 2 else 1), row * rows * strips
+    is_packed, there = _one(tags, PACKING, 1) != 1, sum(lengths)
+    if promised > there * (LARGEST_PACKING if is_packed else 1) or (there > longest and not is_packed):
+        raise EOFError(f"{page} promises {promised} bytes of pixels, there are {there}")
 
 
 def _one(tags: dict[int, tuple[int, ...]], tag: int, default: int) -> int:

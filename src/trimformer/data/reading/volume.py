@@ -3,20 +3,18 @@
 import struct
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from trimformer.data.reading.nifti import read_nifti, three_axes_first
 from trimformer.data.reading.pictures import check_bmp, check_png
-from trimformer.data.reading.rules import FILE_EXISTS, NOT_EMPTY, READABLE
 from trimformer.data.reading.tiff import read_tiff
 from trimformer.data.reading.whole import check_metaimage, check_nrrd
-
-SpacingFrom = Literal["affine", "header"]
-"""Which of the two is believed about voxel sizes where they disagree."""
+from trimformer.data.rules import FILE_EXISTS, NOT_EMPTY, READABLE
+from trimformer.data.scan import Volume
+from trimformer.records.choices import SpacingFrom
 
 NIFTI = (".nii", ".nii.gz", ".hdr", ".img")
 TIFF = (".tif", ".tiff")
@@ -33,23 +31,6 @@ READERS: dict[str, tuple[str, Callable[[Path], None]]] = {
 ENDINGS = (*NIFTI, *READERS, *TIFF)
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
-
-
-@dataclass(frozen=True, eq=False)
-class Volume:
-    """What one file holds.
-
-    `voxels` is (x, y, z), or (x, y, z, more) where the file has a fourth axis or several components a voxel, in the
-    type it was stored in (scaled where the file says so). `affine` (4, 4) takes indices to millimetres, RAS+.
-    """
-
-    voxels: np.ndarray
-    affine: np.ndarray
-
-    @property
-    def spacing_mm(self) -> np.ndarray:
-        """Millimetres between neighbouring voxels along the three axes: the norms of the affine's columns."""
-        return np.asarray(np.linalg.norm(self.affine[:3, :3], axis=0))
 
 
 def file_ending(path: Path) -> str | None:

@@ -21,8 +21,10 @@ META_BYTES = {"CHAR": 1, "UCHAR": 1, "SHORT": 2, "USHORT": 2, "INT": 4, "UINT": 
 }
 META_VECTORS = ("DimSize", "Offset", "Origin", "Position", "CenterOfRotation", "ElementSpacing", "ElementSize")
 META_MATRICES = ("TransformMatrix", "Rotation", "Orientation")
-VECTORS = re.compile(r"((none|\([^\s,()]+(,[^\s,()]+)*\))\s*)+")
+VECTORS = re.compile(r"((none|\([^,()]+(,[^,()]+)*\))\s*)+")
 """NRRD's way to write vectors: (1,0,0) (0,1,0) none."""
+NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf)", re.IGNORECASE)
+"""SimpleITK takes the sound beginning of a damaged number for the whole of it."""
 TRUE = ("T", "t", "1")
 NRRD_BYTES = (
     dict.fromkeys(("signed char", "int8", "int8_t", "uchar", "unsigned char", "uint8", "uint8_t"), 1)
@@ -73,7 +75,7 @@ def _check_meta_numbers(fields: dict[str, str]) -> None:
     if "DimSize" not in fields or not {*META_VECTORS, *META_MATRICES}.isdisjoint(before):
         raise ValueError("no DimSize, or NDims is behind what it counts")
     for key, count in (dict.fromkeys(META_VECTORS, axes) | dict.fromkeys(META_MATRICES, axes**2)).items():
-        if key in fields and len([float(number) for number in fields[key].split()]) != count:
+        if key in fields and len(_numbers(key, fields[key])) != count:
             raise ValueError(f"{key} {fields[key]}")
 
 
@@ -98,6 +100,8 @@ def check_nrrd(path: Path) -> None:
     for key in ("space directions", "space origin"):
         if not VECTORS.fullmatch(fields.get(key, "none")):
             raise ValueError(f"{key}: {fields[key]}")
+    for key in ("space directions", "space origin", "spacings"):
+        _numbers(key, re.sub(r"[(),]|none", " ", fields.get(key, "")))
     name = fields.get("data file", fields.get("datafile"))
     data, start = (path, start) if name is None else (path.parent / name, 0)
     _check_stream(data, start, _product(fields.get("sizes", "")) * NRRD_BYTES[kind], encoding != "raw")
@@ -107,13 +111,21 @@ def _fields(file: BinaryIO, sign: bytes, last: bytes | None = None) -> Iterator[
     """The entries of a header in lines: to an empty line, or through the one that is named `last`."""
     while line := file.readline(CHUNK).strip():
         key, found, value = line.partition(sign)
-        if not (found or line.startswith(b"#")) or min(line) < ord(" ") or not key.isascii():
+        is_sound = found and key.isascii() and min(line.replace(b"\t", b" ")) >= ord(" ")
+        if not (is_sound or line.startswith(b"#")):
             raise ValueError(f"the line {line[:40]!r} in its header")
         yield key.strip().decode("latin-1"), value.strip().decode("latin-1")
         if key.strip() == last:
             return
     if last is not None:
         raise EOFError(f"the header ends before {last.decode()}")
+
+
+def _numbers(key: str, text: str) -> list[str]:
+    numbers = text.split()
+    if not all(map(NUMBER.fullmatch, numbers)):
+        raise ValueError(f"{key} {text}")
+    return numbers
 
 
 def _product(sizes: str) -> int:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from trimformer.data.reading.rules import LISTED
+from trimformer.data.rules import LISTED
 from trimformer.data.splitting.draw import draw_folds, draw_stratified
 from trimformer.data.splitting.file import read_split
 from trimformer.data.splitting.roster import Roster, Split

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from trimformer.data.reading.volume import SpacingFrom
+from trimformer.records.choices import SpacingFrom
 from trimformer.records.errors import UserError
 from trimformer.records.experiment import DataSettings
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from trimformer.data.preparation.preprocessing import Preprocessing
-from trimformer.data.reading.volume import Volume
+from trimformer.data.preprocessing import Preprocessing
+from trimformer.data.scan import Scan
 from trimformer.data.splitting.roster import Member, Roster, Side
 from trimformer.records.errors import UserError
 
@@ -26,14 +26,6 @@ class Case:
     side: Side | None = None
     group: str = ""
     recipe: str = ""
-
-
-@dataclass(frozen=True)
-class Scan:
-    """What the files of a case hold: `channels` of the image, and the labels, before any rule but a file's own."""
-
-    channels: tuple[Volume, ...]
-    labels: Volume | None
 
 
 @dataclass(frozen=True, eq=False)

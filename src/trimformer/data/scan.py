@@ -1,0 +1,30 @@
+"""What files hold, before anyone has asked whether it makes sense."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """What one file holds.
+
+    `voxels` is (x, y, z), or (x, y, z, more) where the file has a fourth axis or several components a voxel, in the
+    type it was stored in (scaled where the file says so). `affine` (4, 4) takes indices to millimetres, RAS+.
+    """
+
+    voxels: np.ndarray
+    affine: np.ndarray
+
+    @property
+    def spacing_mm(self) -> np.ndarray:
+        """Millimetres between neighbouring voxels along the three axes: the norms of the affine's columns."""
+        return np.asarray(np.linalg.norm(self.affine[:3, :3], axis=0))
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """What the files of a case hold: `channels` of the image, and the labels, before any rule but a file's own."""
+
+    channels: tuple[Volume, ...]
+    labels: Volume | None
