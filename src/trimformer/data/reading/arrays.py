@@ -113,6 +113,8 @@ def _h5_array(path: Path, dataset: Any) -> np.ndarray:
     stored = dataset.id.get_storage_size()
     if dataset.nbytes > stored * LARGEST_DEFLATION or (dataset.chunks is None and dataset.nbytes > stored):
         raise EOFError(f"shape {dataset.shape} needs {dataset.nbytes} bytes, {stored} are stored in {path.name}")
+    if not dataset.id.get_type().equal(h5py.h5t.py_create(dataset.dtype)):
+        raise ValueError(f"{dataset.name} holds numbers of no usual kind")  # their exponents may be damaged
     return np.asarray(dataset[()])
 
 
