@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from trimformer.data.augmentation import Augmentation
-from trimformer.records.experiment import AugmentationSettings
+from trimformer.records.settings import AugmentationSettings
 
 SIZE = 64
 SPATIAL: dict[str, Any] = {"rotation_degrees": 15, "scaling": (0.85, 1.2), "elastic_px": 4}

@@ -11,7 +11,7 @@ from trimformer.data.preparation.slices import PatientSlices
 from trimformer.data.preprocessing import Preprocessing
 from trimformer.data.training_set import SliceDataset
 from trimformer.records.errors import UserError
-from trimformer.records.experiment import AugmentationSettings
+from trimformer.records.settings import AugmentationSettings
 
 SIZE = 16
 

@@ -10,7 +10,7 @@ from trimformer.data.catalogue import FINDERS, find_layout, load_dataset
 from trimformer.data.preparation.index import PreparedIndex
 from trimformer.data.preparation.prepare import prepare_dataset
 from trimformer.records.errors import UserError
-from trimformer.records.experiment import DataSettings
+from trimformer.records.settings import DataSettings
 
 
 @pytest.mark.parametrize(

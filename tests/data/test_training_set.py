@@ -13,7 +13,7 @@ from trimformer.data.preparation.slices import PatientSlices
 from trimformer.data.preprocessing import Preprocessing
 from trimformer.data.training_set import SliceDataset, draw_seed
 from trimformer.records.errors import UserError
-from trimformer.records.experiment import AugmentationSettings
+from trimformer.records.settings import AugmentationSettings
 
 SIZE = 16
 GRID = NativeGrid.of((SIZE, SIZE, 1), np.eye(4), Preprocessing(SIZE))

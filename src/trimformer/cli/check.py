@@ -12,8 +12,8 @@ from trimformer.cli.terminal import JsonOption, print_json, print_table, progres
 
 if TYPE_CHECKING:
     from trimformer.records.data_check import CheckedCase, DataCheck, Problem, Range
-    from trimformer.records.experiment import DataSettings
     from trimformer.records.progress import Progress
+    from trimformer.records.settings import DataSettings
 
 DatasetArgument = Annotated[
     str, typer.Argument(metavar="DATASET", help="ibsr18, emidec, synapse, nnunet (your own data), or brain.")

@@ -10,7 +10,7 @@ from trimformer.cli.check import DatasetArgument, RootArgument, SetOption
 from trimformer.cli.terminal import JsonOption, print_json, print_table, progress_bars, say
 
 if TYPE_CHECKING:
-    from trimformer.records.experiment import DataSettings
+    from trimformer.records.settings import DataSettings
 
 app = typer.Typer(
     no_args_is_help=True, help="Check a dataset, prepare it, deal its patients to sides, see them augmented."

@@ -11,7 +11,7 @@ from monai.transforms import AdjustContrast, AffineGrid, RandBiasField, RandGaus
 from monai.utils import convert_to_tensor
 from torch import Tensor
 
-from trimformer.records.experiment import AugmentationSettings
+from trimformer.records.settings import AugmentationSettings
 
 AXES = {"rows": -2, "columns": -1}
 

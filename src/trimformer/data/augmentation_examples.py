@@ -14,7 +14,7 @@ from trimformer.data.training_set import SliceDataset, draw_seed
 from trimformer.data.upright import upright, way_to_ras
 from trimformer.records.augmentation_preview import AugmentationPreview, AugmentedSlice
 from trimformer.records.errors import UserError
-from trimformer.records.experiment import AugmentationSettings
+from trimformer.records.settings import AugmentationSettings
 
 OFF: dict[str, dict[str, Any]] = {
     "mirroring": {"flip_axes": ()},

@@ -19,8 +19,8 @@ from trimformer.data.preparation.slices import PatientSlices
 from trimformer.data.preparation.store import read_slices
 from trimformer.data.splitting.sides import deal_sides
 from trimformer.records.errors import UserError
-from trimformer.records.experiment import DataSettings
 from trimformer.records.progress import Progress, silent
+from trimformer.records.settings import DataSettings
 
 FINDERS: dict[str, Callable[[DataSettings], Layout]] = {
     "ibsr18": find_ibsr18,

@@ -5,7 +5,7 @@ from typing import Any
 
 from trimformer.records.choices import SpacingFrom
 from trimformer.records.errors import UserError
-from trimformer.records.experiment import DataSettings
+from trimformer.records.settings import DataSettings
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from trimformer.evaluation.evaluate import evaluate_run
 from trimformer.models import count_parameters
 from trimformer.models.weights.files import READERS
 from trimformer.records.evaluation import Evaluation
-from trimformer.records.experiment import ModelSettings
 from trimformer.records.progress import Progress
 from trimformer.records.results import DiceSummary, ModelRow
 from trimformer.records.run_folder import RunFolder
+from trimformer.records.settings import ModelSettings
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from trimformer.models.transunet import TransUNet
 from trimformer.models.unetr import UNETR
 from trimformer.models.weights import load_weights
 from trimformer.records.errors import UserError
-from trimformer.records.experiment import MAX_BLOCKS
 from trimformer.records.model_names import plain_name
+from trimformer.records.settings import MAX_BLOCKS
 
 MONAI_PREFIX = "monai."
 

@@ -8,7 +8,7 @@ import torch
 from monai.losses.dice import DiceCELoss
 from torch import Tensor, nn
 
-from trimformer.records.experiment import TrainingSettings
+from trimformer.records.settings import TrainingSettings
 
 Sample = Sequence[Tensor]
 """Images (batch, 1, rows, columns) and labels (batch, rows, columns)."""

@@ -17,7 +17,7 @@ from trimformer.data.rules import DESCRIPTION, FILE_EXISTS
 from trimformer.data.scan import Scan, Volume
 from trimformer.records.data_check import DataCheck, Problem
 from trimformer.records.errors import UserError
-from trimformer.records.experiment import DataSettings
+from trimformer.records.settings import DataSettings
 
 SHAPE = (6, 5, 4)
 SETTINGS = DataSettings(selection_patients=1)

@@ -11,7 +11,7 @@ from trimformer.data.layouts.emidec import find_emidec
 from trimformer.data.reading.case import read_case
 from trimformer.data.rules import FILE_EXISTS, KNOWN_LABELS, KNOWN_LAYOUT, READABLE
 from trimformer.records.errors import FileError
-from trimformer.records.experiment import DataSettings
+from trimformer.records.settings import DataSettings
 
 
 def _find(root: Path, **settings: object) -> Layout:

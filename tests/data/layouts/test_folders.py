@@ -5,7 +5,7 @@ import pytest
 from trimformer.data.layouts.folders import dataset_root, entries, inside, one_an_id, the_one_folder
 from trimformer.data.rules import FOLDER_EXISTS, KNOWN_LAYOUT, ONE_CASE_AN_ID
 from trimformer.records.errors import FileError
-from trimformer.records.experiment import DataSettings
+from trimformer.records.settings import DataSettings
 
 
 def test_a_root_is_a_folder(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from trimformer.data.layouts.ibsr18 import find_ibsr18
 from trimformer.data.reading.case import read_case
 from trimformer.data.rules import FILE_EXISTS, KNOWN_LAYOUT, ONE_CASE_AN_ID
 from trimformer.records.errors import FileError
-from trimformer.records.experiment import DataSettings
+from trimformer.records.settings import DataSettings
 
 
 def _find(root: Path, **settings: object) -> Layout:

@@ -24,7 +24,7 @@ from trimformer.data.rules import (
     Rule,
 )
 from trimformer.records.errors import FileError, UserError
-from trimformer.records.experiment import DataSettings
+from trimformer.records.settings import DataSettings
 
 VOXELS = np.random.default_rng(1).integers(0, 200, (4, 5, 6)).astype(np.uint8)
 LABELS = (VOXELS % 3).astype(np.uint8)

@@ -6,10 +6,10 @@ import nibabel
 import numpy as np
 import pytest
 
-from trimformer.data.layouts.nnunet import find_nnunet
 from trimformer.data import rules
+from trimformer.data.layouts.nnunet import find_nnunet
 from trimformer.data.reading.case import read_case
-from trimformer.records.experiment import DataSettings
+from trimformer.records.settings import DataSettings
 
 PAGE = (Path(__file__).parents[3] / "docs/own-data.md").read_text()
 

@@ -14,6 +14,7 @@ from written import AFFINE, VOXELS, nifti_bytes, png_bytes, write_itk, write_nif
 from trimformer.data.reading.volume import file_ending, read_volume
 from trimformer.data.rules import FILE_EXISTS, NOT_EMPTY, READABLE, Rule
 from trimformer.data.scan import Volume
+from trimformer.records.choices import SpacingFrom
 from trimformer.records.errors import FileError
 
 GREY = (np.arange(20).reshape(4, 5) * 12).astype(np.uint8)
@@ -158,7 +159,7 @@ def test_the_header_may_be_believed_where_the_affine_is_wrong(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("spacing_from", ["affine", "header"])
-def test_a_voxel_size_of_zero_stays_zero(tmp_path: Path, spacing_from: str) -> None:
+def test_a_voxel_size_of_zero_stays_zero(tmp_path: Path, spacing_from: SpacingFrom) -> None:
     path = written(tmp_path / "a.nii", nifti_bytes(pixdim=(84, "f", (0,))))
     assert read_volume(path, spacing_from).spacing_mm.tolist() == [2, 0, 4]
 

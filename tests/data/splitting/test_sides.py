@@ -11,7 +11,7 @@ from trimformer.data.splitting.file import read_split, write_split
 from trimformer.data.splitting.roster import Member, Roster, Split
 from trimformer.data.splitting.sides import deal_sides
 from trimformer.records.errors import UserError
-from trimformer.records.experiment import DataSettings
+from trimformer.records.settings import DataSettings
 
 TEN = Roster("made", tuple(Member(f"p{index}", group="PN"[index % 2]) for index in range(10)))
 

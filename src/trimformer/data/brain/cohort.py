@@ -14,7 +14,7 @@ from trimformer.data.scan import Scan, Volume
 from trimformer.data.splitting.draw import split_patients
 from trimformer.data.splitting.roster import Side
 from trimformer.records.errors import UserError
-from trimformer.records.experiment import DataSettings
+from trimformer.records.settings import DataSettings
 
 if TYPE_CHECKING:
     from trimformer.data.brain.template import Anatomy

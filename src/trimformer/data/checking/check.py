@@ -12,8 +12,8 @@ from trimformer.data.patient import Patient
 from trimformer.data.splitting.sides import deal_sides
 from trimformer.records.data_check import CheckedCase, DataCheck, LabelCount, Problem, Range
 from trimformer.records.errors import UserError
-from trimformer.records.experiment import DataSettings
 from trimformer.records.progress import Progress, silent
+from trimformer.records.settings import DataSettings
 
 WORKERS = 4
 """Cases that are open at once, at most; more would hold more memory and wait for the same disk."""

@@ -16,7 +16,7 @@ from trimformer.data.layouts.folders import (
 )
 from trimformer.data.preprocessing import Preprocessing
 from trimformer.data.reading.pairs import read_pair
-from trimformer.records.experiment import DataSettings
+from trimformer.records.settings import DataSettings
 
 CLASS_NAMES = {1: "myocardium", 2: "infarction", 3: "no-reflow"}
 

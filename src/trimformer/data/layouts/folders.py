@@ -8,7 +8,7 @@ from trimformer.data.layout import Case
 from trimformer.data.rules import FILE_EXISTS, FOLDER_EXISTS, KNOWN_LAYOUT, ONE_CASE_AN_ID, Rule
 from trimformer.data.splitting.roster import Side
 from trimformer.records.errors import FileError
-from trimformer.records.experiment import DataSettings
+from trimformer.records.settings import DataSettings
 
 PUBLISHED_PLACE = Rule(
     "A published patient lies in the folder of their side", "Move it back; sides of your own go in data.split."

@@ -22,7 +22,7 @@ from trimformer.data.preprocessing import Preprocessing
 from trimformer.data.reading.pairs import read_pair
 from trimformer.data.splitting.roster import Side
 from trimformer.records.errors import FileError
-from trimformer.records.experiment import DataSettings
+from trimformer.records.settings import DataSettings
 
 CLASS_NAMES = {1: "CSF", 2: "gray matter", 3: "white matter"}
 

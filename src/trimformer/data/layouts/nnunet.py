@@ -17,7 +17,7 @@ from trimformer.data.rules import DESCRIPTION, FILE_EXISTS, LISTED, WHOLE_LABELS
 from trimformer.data.scan import Scan, Volume
 from trimformer.records.choices import SpacingFrom
 from trimformer.records.errors import FileError
-from trimformer.records.experiment import DataSettings
+from trimformer.records.settings import DataSettings
 
 PARTS = ("dataset.json", "imagesTr", "labelsTr")
 

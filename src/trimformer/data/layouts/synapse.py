@@ -11,7 +11,7 @@ from trimformer.data.layouts.synapse_arrays import find_array_cases, has_arrays,
 from trimformer.data.preprocessing import Preprocessing
 from trimformer.data.reading.pairs import read_pair
 from trimformer.data.splitting.roster import Side
-from trimformer.records.experiment import DataSettings
+from trimformer.records.settings import DataSettings
 
 RAW_ORGANS = (
     *("spleen", "right kidney", "left kidney", "gallbladder", "esophagus", "liver", "stomach", "aorta"),

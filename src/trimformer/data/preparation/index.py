@@ -7,8 +7,8 @@ from trimformer.data.layout import Layout
 from trimformer.data.preprocessing import refuse_other_settings
 from trimformer.data.splitting.roster import Member, Roster, Side
 from trimformer.records.errors import UserError
-from trimformer.records.experiment import DataSettings
 from trimformer.records.frozen import Frozen, read_record
+from trimformer.records.settings import DataSettings
 
 NAME = "prepared.json"
 

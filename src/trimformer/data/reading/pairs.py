@@ -21,7 +21,7 @@ def read_pair(case: Case, spacing_from: SpacingFrom = "affine", channels_last: b
             channel with four axes, which `read_case` refuses.
 
     Raises:
-        FileError: A file is missing or damaged, holds nothing, or has voxel sizes that are not positive.
+        FileError: A file is missing, damaged, or holds nothing.
     """
     channels = tuple(read_volume(image, spacing_from, dtype=np.float32) for image in case.images)
     if channels_last and len(channels) == 1:

@@ -9,7 +9,7 @@ from trimformer.data.splitting.draw import draw_folds, draw_stratified
 from trimformer.data.splitting.file import read_split
 from trimformer.data.splitting.roster import Roster, Split
 from trimformer.records.errors import UserError
-from trimformer.records.experiment import DataSettings
+from trimformer.records.settings import DataSettings
 
 VALIDATION_SHARE = 0.2
 """Of a dataset that has no published list: EMIDEC's 20 of 100."""
