@@ -113,8 +113,15 @@ def _check_axes(seen: Seen) -> None:
     if seen.voxels.ndim != 3:
         raise RefusedError(THREE_AXES)
     usable = np.isfinite(seen.spacing).all() and (seen.spacing > 0).all()
-    if not usable or not (seen.affine is None or np.isfinite(seen.affine).all()):
+    if not usable or not (seen.affine is None or _spans_space(seen.affine)):
         raise RefusedError(HAS_SPACING)
+
+
+def _spans_space(affine: np.ndarray) -> bool:
+    """Whether three axes are three directions: the box between them is not flat."""
+    first, second, third = affine[:3, :3].T
+    longest = np.prod([np.sqrt(axis @ axis) for axis in (first, second, third)])
+    return bool(np.isfinite(affine).all() and abs(np.cross(first, second) @ third) > 1e-3 * longest)
 
 
 def _check_grid(drawn: Seen, image: Seen) -> tuple[Rule, ...]:

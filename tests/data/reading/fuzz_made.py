@@ -20,7 +20,7 @@ from trimformer.data.layout import Layout
 from trimformer.data.layouts.nnunet import find_nnunet
 from trimformer.data.layouts.synapse import find_synapse
 from trimformer.data.rules import FILE_EXISTS, FINITE, KNOWN_LABELS, READABLE, WHOLE_LABELS
-from trimformer.records.experiment import DataSettings
+from trimformer.records.settings import DataSettings
 
 Files = dict[str, bytes]
 """Path below the root -> content."""

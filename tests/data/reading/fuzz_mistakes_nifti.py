@@ -54,6 +54,7 @@ HEADER: tuple[Stated, ...] = (
     ("negative-sform", poked(254, "<h", -1), READABLE),
     ("unknown-qform", poked(252, "<h", 6), READABLE),
     ("column-of-zeros", poked(280, "<f12xf12xf", 0, 0, 0), HAS_SPACING),
+    ("two-axes-in-one", poked(280, "<12f", 1, 1, 0, 0, 1, 1, 0, 0, 0, 0, 2, 0), HAS_SPACING),
     ("affine-nan", poked(284, "<f", nan), HAS_SPACING),
     ("origin-infinite", poked(292, "<f", inf), HAS_SPACING),
     ("other-spacing", poked(280, "<12f", 2, 0, 0, 0, 0, 2, 0, 0, 0, 0, 2, 0), SAME_SPACING),

@@ -1,4 +1,5 @@
 import pickle
+import zipfile
 from pathlib import Path
 
 import h5py
@@ -96,6 +97,34 @@ def test_a_slice_that_breaks_a_rule_is_named(tmp_path: Path, rule: Rule, arrays:
     with pytest.raises(FileError):
         _npz(path, **arrays)
     assert _refused(path, rule).startswith(found)
+
+
+def test_an_archive_member_that_is_no_array_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    _npz(path)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content.replace(b"NUMPY", b"NAMPY"))
+    assert _refused(path, READABLE) == "image is no array"
+
+
+@pytest.mark.parametrize("kind", [bool, np.uint8, np.int64, np.float16, np.float64, ">f4", ">i2"])
+def test_h5_numbers_of_any_usual_kind_are_read(tmp_path: Path, kind: type | str) -> None:
+    scan = _h5(tmp_path / "a.h5", label=LABELS[None].astype(kind))
+    assert scan.labels is not None
+    np.testing.assert_array_equal(scan.labels.voxels, LABELS[None])
+
+
+def test_h5_numbers_with_another_exponent_are_refused(tmp_path: Path) -> None:
+    odd = h5py.h5t.IEEE_F32LE.copy()
+    odd.set_ebias(100)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        space = h5py.h5s.create_simple((1, 3, 4))
+        h5py.h5d.create(file.id, b"image", odd, space).write(h5py.h5s.ALL, h5py.h5s.ALL, IMAGE[None])
+        file["label"] = LABELS[None]
+    assert _refused(tmp_path / "a.h5", READABLE) == "/image holds numbers of no usual kind"
 
 
 def test_arrays_under_other_keys_are_named(tmp_path: Path) -> None:

@@ -84,6 +84,10 @@ def with_one(value: float, dtype: type[np.floating] = np.float32) -> np.ndarray:
 
 WIDE = AFFINE @ np.diag([1, 1, 1.01, 1])
 
+FLAT = np.array([[2, 2, 0, 0], [0, 0, 0, 0], [0, 0, 4, 0], [0, 0, 0, 1]], np.float64)
+CODE = (254, "h", (1,))
+NAN = (280, "12f", (float("nan"), 0, 0, 5, 0, 2, 0, 6, 0, 0, 3, 7))
+
 BROKEN: dict[str, tuple[str, Rule, str, Callable[[Path], object]]] = {
     "series": ("img", THREE_AXES, "(5, 6, 7, 2)", lambda f: write_nifti(f, np.stack([VOXELS, VOXELS], 3))),
     "labels of a series": ("seg", THREE_AXES, "(5, 6, 7, 2)", lambda f: write_nifti(f, np.stack([LABELS, LABELS], 3))),
@@ -95,6 +99,8 @@ BROKEN: dict[str, tuple[str, Rule, str, Callable[[Path], object]]] = {
     "axes swapped": ("seg", SAME_SHAPE, "(7, 6, 5) beside", lambda f: write_nifti(f, LABELS.T)),
     "spacing": ("seg", SAME_SPACING, "1.2 x 0.9 x 2.525 mm beside", lambda f: write_nifti(f, LABELS, WIDE)),
     "no spacing": ("img", HAS_SPACING, "2 x 0 x 4", lambda f: f.write_bytes(nifti_bytes(size=(84, "f", (0,))))),
+    "two axes in one": ("img", HAS_SPACING, "2 x 2 x 4 mm, 0 mm³", lambda f: write_nifti(f, affine=FLAT)),
+    "affine nan": ("img", HAS_SPACING, "nan mm³", lambda f: f.write_bytes(nifti_bytes(code=CODE, sform=NAN))),
     "half": ("seg", WHOLE_LABELS, "0.5", lambda f: write_nifti(f, LABELS * np.float32(0.5))),
     "labels nan": ("seg", WHOLE_LABELS, "nan", lambda f: write_nifti(f, LABELS * with_one(np.nan))),
     "another class": ("seg", KNOWN_LABELS, "3, where 0, 1, 2 are meant", lambda f: write_nifti(f, LABELS + 1)),

@@ -312,6 +312,9 @@ def test_a_nifti_header_that_nibabel_would_mend(tmp_path: Path, offset: int, lay
         (b"sizes: 5 6 7", b"sizes: 4 6 7"),
         (b"(10,", b"(,10,"),
         (b"(10,", b"(1 0,"),
+        (b"(10,", b"(1x0,"),
+        (b"(10,", b"(1_0,"),
+        (b"space origin", b"spacings: 1 1x 1\nspace origin"),
         (b"type: ", b"type; "),
         (b"encoding: raw", b"encoding: hex"),
         (b"encoding: raw", b"encoding: raw\nbyte skip: 3"),
@@ -324,6 +327,36 @@ def test_an_nrrd_header_that_is_damaged(tmp_path: Path, old: bytes, new: bytes) 
     assert old in content
     (tmp_path / "a.nrrd").write_bytes(content.replace(old, new, 1))
     refused(tmp_path / "a.nrrd")
+
+
+def test_an_nrrd_header_that_people_have_written_into(tmp_path: Path) -> None:
+    path = write_itk(tmp_path / "a.nrrd", affine=np.diag([-1.0, -1, 1, 1]))
+    content = path.read_bytes().replace(b"\ntype:", "\n# für Müller\ncontent: a\tscan\ntype:".encode(), 1)
+    path.write_bytes(content.replace(b"(1,0,0)", b"(1, 0, 0)"))
+    np.testing.assert_array_equal(read_volume(path).voxels, VOXELS)
+
+
+def tiff_bytes(changes: dict[int, tuple[int, int]] | None = None, behind: int = 0) -> bytes:
+    """A grey TIFF by hand, GREY in one strip at byte 8; `changes` are tag -> (type, value)."""
+    tags = {256: (4, 5), 257: (4, 4), 258: (3, 8), 259: (3, 1), 262: (3, 1), 273: (4, 8), 277: (3, 1), 278: (4, 4)}
+    tags = tags | {279: (4, 20 + behind)} | (changes or {})
+    entries = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, (kind, value) in tags.items())
+    content = GREY.tobytes() + bytes(behind)
+    return b"II*\0" + struct.pack("<I", 8 + len(content)) + content + struct.pack("<H", len(tags)) + entries + bytes(4)
+
+
+def test_a_tiff_put_together_by_hand(tmp_path: Path) -> None:
+    volume = read_volume(written(tmp_path / "a.tif", tiff_bytes()))
+    np.testing.assert_array_equal(volume.voxels, GREY.T[:, :, None])
+
+
+@pytest.mark.parametrize("changes", [{258: (3, 2)}, {262: (99, 1)}, {257: (4, 3), 278: (4, 3)}, {256: (4, 4)}])
+def test_a_tiff_whose_pixels_would_be_read_as_others(tmp_path: Path, changes: dict[int, tuple[int, int]]) -> None:
+    refused(written(tmp_path / "a.tif", tiff_bytes(changes)))
+
+
+def test_a_tiff_with_more_pixels_than_it_promises(tmp_path: Path) -> None:
+    refused(written(tmp_path / "a.tif", tiff_bytes(behind=20)))
 
 
 HUGE: list[tuple[str, Callable[[], bytes]]] = [

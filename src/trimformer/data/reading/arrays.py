@@ -110,11 +110,11 @@ def _h5_array(path: Path, dataset: Any) -> np.ndarray:
 
     if not isinstance(dataset, h5py.Dataset):
         raise TypeError(f"{dataset.name} is no array")
+    if not dataset.id.get_type().equal(h5py.h5t.py_create(dataset.dtype)):
+        raise ValueError(f"{dataset.name} holds numbers of no usual kind")  # their exponents may be damaged
     stored = dataset.id.get_storage_size()
     if dataset.nbytes > stored * LARGEST_DEFLATION or (dataset.chunks is None and dataset.nbytes > stored):
         raise EOFError(f"shape {dataset.shape} needs {dataset.nbytes} bytes, {stored} are stored in {path.name}")
-    if not dataset.id.get_type().equal(h5py.h5t.py_create(dataset.dtype)):
-        raise ValueError(f"{dataset.name} holds numbers of no usual kind")  # their exponents may be damaged
     return np.asarray(dataset[()])
 
 

@@ -11,6 +11,9 @@ from trimformer.data.scan import Scan, Volume
 SPACING_TOLERANCE = 1e-3
 """Relative: headers keep voxel sizes in 32 bits, and some were typed with four digits."""
 
+FLAT = 1e-3
+"""Of the volume that a voxel with right angles would have; a tilted scanner leaves more than half."""
+
 
 def read_case(layout: Layout, case: Case) -> Patient:
     """Read and check one case: every channel, then the labels.
@@ -44,7 +47,7 @@ def _check_grid(name: str, volume: Volume, reference: Volume, sizes_are_given: b
     if volume.voxels.ndim != 3:
         raise THREE_AXES.broken(name, f"shape {volume.voxels.shape}")
     if not sizes_are_given and not _has_spacing(volume.affine):
-        raise HAS_SPACING.broken(name, _millimetres(volume))
+        raise HAS_SPACING.broken(name, f"{_millimetres(volume)}, {_volume_of_voxel(volume.affine):.3g} mm³ a voxel")
     if volume.voxels.shape != reference.voxels.shape:
         raise SAME_SHAPE.broken(name, f"{volume.voxels.shape} beside an image of {reference.voxels.shape}")
     same = np.allclose(volume.spacing_mm, reference.spacing_mm, rtol=SPACING_TOLERANCE, atol=0)
@@ -63,7 +66,16 @@ def _check_intensities(name: str, voxels: np.ndarray) -> None:
 
 
 def _has_spacing(affine: np.ndarray) -> bool:
-    return bool(np.isfinite(affine).all() and (np.linalg.norm(affine[:3, :3], axis=0) > 0).all())
+    """Whether voxels have a size: along each axis, and in space, where two axes must not be one."""
+    lengths = np.linalg.norm(affine[:3, :3], axis=0)
+    if not (np.isfinite(affine).all() and (lengths > 0).all()):
+        return False
+    return _volume_of_voxel(affine / [*lengths, 1]) > FLAT
+
+
+def _volume_of_voxel(affine: np.ndarray) -> float:
+    with np.errstate(all="ignore"):
+        return float(abs(np.linalg.det(affine[:3, :3])))
 
 
 def _with_spacing(affine: np.ndarray, spacing_mm: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ META_BYTES = {"CHAR": 1, "UCHAR": 1, "SHORT": 2, "USHORT": 2, "INT": 4, "UINT": 
 }
 META_VECTORS = ("DimSize", "Offset", "Origin", "Position", "CenterOfRotation", "ElementSpacing", "ElementSize")
 META_MATRICES = ("TransformMatrix", "Rotation", "Orientation")
-VECTORS = re.compile(r"((none|\([^,()]+(,[^,()]+)*\))\s*)+")
+VECTORS = re.compile(r"((none|\(\s*[^\s,()]+(\s*,\s*[^\s,()]+)*\s*\))\s*)+")
 """NRRD's way to write vectors: (1,0,0) (0,1,0) none."""
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf)", re.IGNORECASE)
 """SimpleITK takes the sound beginning of a damaged number for the whole of it."""
