@@ -83,9 +83,9 @@ def some(kind: Kind, path: str, count: int, start: int = 0, end: int | None = No
 
 
 def cuts(kind: Kind, path: str, count: int = 10) -> Iterator[Damage]:
-    """A file cut short: to nothing, within the header, within the voxels, before its last byte."""
+    """A file cut short: within the header, within the voxels, before its last byte."""
     size = len(kind.files[path])
-    for length in sorted({0, 1, 10, size // 2, size - 8, size - 1, *some(kind, path, count)}):
+    for length in sorted({10, size // 2, size - 1, *some(kind, path, count)}):
         yield one(kind, path, f"cut-to-{length}", first(length))
 
 
