@@ -3,13 +3,14 @@
 import signal
 import tracemalloc
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
 import numpy as np
 import pytest
-from fuzz_cases import all_damages
+from fuzz_cases import KINDS, all_mistakes, by_rote
 from fuzz_damages import READ, Damage
 from fuzz_expected import Expected
 from fuzz_made import Kind
@@ -34,7 +35,9 @@ from trimformer.data.rules import (
 )
 from trimformer.records.errors import FileError
 
-DAMAGES = all_damages()
+MISTAKES = all_mistakes()
+BY_ROTE = {damage.name: damage for damage in by_rote()}
+DAMAGES = [*MISTAKES, *BY_ROTE.values()]
 RULES_OF_A_CASE = (
     *(FILE_EXISTS, READABLE, THREE_AXES, NOT_EMPTY, HAS_SPACING, FINITE, NOT_CONSTANT),
     *(SAME_SHAPE, SAME_SPACING, WHOLE_LABELS, KNOWN_LABELS),
@@ -55,16 +58,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("fuzz")
 
 
-@pytest.fixture(autouse=True)
-def _no_hang() -> Iterator[None]:
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
     def stop(_signal: int, _frame: FrameType | None) -> None:
         raise TookTooLongError
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, LONGEST)
-    yield
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, before)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def written(root: Path, damage: Damage) -> Path:
@@ -90,16 +95,17 @@ def verdict(damage: Damage) -> Expected:
 def outcome(kind: Kind, root: Path) -> Patient | FileError:
     """What becomes of the case on its way into the product."""
     try:
-        layout = kind.layout(root)
-        for problem in layout.problems:
-            raise problem
-        return read_case(layout, layout.cases[0])
+        with at_most(LONGEST):
+            layout = kind.layout(root)
+            for problem in layout.problems:
+                raise problem
+            return read_case(layout, layout.cases[0])
     except FileError as error:
         return error
 
 
-@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.name)
-def test_a_damaged_case_is_refused_under_its_rule_or_read_as_it_is(folder: Path, damage: Damage) -> None:
+def check(damage: Damage, folder: Path) -> None:
+    """Compare what becomes of a damaged case with what must."""
     expected = verdict(damage)
     found = outcome(damage.kind, written(folder / damage.name, damage))
     if isinstance(found, FileError):
@@ -116,6 +122,22 @@ def test_a_damaged_case_is_refused_under_its_rule_or_read_as_it_is(folder: Path,
     np.testing.assert_allclose(np.array(found.spacing_mm), expected.spacing, rtol=1e-5)
     if expected.affine is not None:
         np.testing.assert_allclose(found.affine, expected.affine, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("damage", MISTAKES, ids=lambda damage: damage.name)
+def test_a_mistake_is_refused_under_its_rule_or_read_as_it_is(folder: Path, damage: Damage) -> None:
+    check(damage, folder)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whatever_byte_changes_the_case_is_refused_or_read_as_it_is(folder: Path, kind: str) -> None:
+    wrong = []
+    for damage in (damage for damage in BY_ROTE.values() if damage.kind.name == kind):
+        try:
+            check(damage, folder)
+        except Exception as error:  # every damage is told, by a name that repeats it
+            wrong.append(f"{damage.name}: {type(error).__name__} {error}")
+    assert not wrong, "\n".join(wrong)
 
 
 def test_there_are_enough_of_them_and_of_each_verdict() -> None:
@@ -138,7 +160,7 @@ def test_no_header_is_believed_that_promises_more_than_there_is(tmp_path: Path, 
     assert peak < MOST_MEMORY
 
 
-@pytest.mark.parametrize("damage", DAMAGES[::12], ids=lambda damage: damage.name)
+@pytest.mark.parametrize("damage", DAMAGES[::20], ids=lambda damage: damage.name)
 def test_preparing_a_refused_case_leaves_nothing(tmp_path: Path, damage: Damage) -> None:
     layout = damage.kind.layout(written(tmp_path / "root", damage))
     out = tmp_path / "prepared"
