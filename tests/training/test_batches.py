@@ -5,7 +5,7 @@ from trimformer.data.augmentation import Augmentation
 from trimformer.data.preparation.native_grid import NativeGrid
 from trimformer.data.preparation.slices import PatientSlices
 from trimformer.data.preprocessing import Preprocessing
-from trimformer.records.experiment import AugmentationSettings
+from trimformer.records.settings import AugmentationSettings
 from trimformer.training.batches import EpochSampler, selection_batches, slice_dataset, training_batches
 
 SIZE = 16
