@@ -42,7 +42,8 @@ def read_meta(header: bytes, voxels: bytes | None = None) -> Seen:
     if name not in ((b" = LOCAL",) if voxels is None else (b" = image.raw", b" = labels.raw")):
         raise RefusedError(READABLE, FILE_EXISTS)
     lines = head.decode("latin-1").split("\n")[:-1]
-    fields = dict(line.split(" = ", 1) for line in lines if _is_field(line, " = "))
+    pairs = [line.split("=", 1) for line in lines if _is_field(line, "=")]
+    fields = {key.strip(): value.strip() for key, value in pairs}  # keys that nobody knows are the user's own
     body = body if voxels is None else voxels
     try:
         body = zlib.decompress(body) if fields["CompressedData"] == "True" else body
