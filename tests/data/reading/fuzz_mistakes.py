@@ -118,6 +118,7 @@ def _pictures(kinds: dict[str, Kind]) -> Iterator[Damage]:
     page = len(tif.files[tif.image]) - 4 - 12 * 10
     yield one(tif, tif.image, "two-bits", poked(page + 12 * 2 + 8, "<H", 2), READABLE)
     yield one(tif, tif.image, "colours-of-unknown-type", poked(page + 12 * 4 + 2, "<H", 99), READABLE)
+    yield one(tif, tif.image, "five-colours-for-one", poked(page + 12 * 4 + 4, "<I", 5), READABLE)
     yield one(tif, tif.image, "white-is-zero", poked(page + 12 * 4 + 8, "<H", 0), None)
     yield one(tif, tif.image, "packed-by-its-word", poked(page + 12 * 3 + 8, "<H", 5), READABLE)
     yield one(tif, tif.image, "big-endian", put(tiff(rows, ">")), READ)

@@ -46,7 +46,7 @@ def read_meta(header: bytes, voxels: bytes | None = None) -> Seen:
     fields = {key.strip(): value.strip() for key, value in pairs}  # keys that nobody knows are the user's own
     body = body if voxels is None else voxels
     try:
-        body = zlib.decompress(body) if fields["CompressedData"] == "True" else body
+        body = zlib.decompress(body) if {"True": True, "False": False}[fields["CompressedData"]] else body
         axes, sizes = int(fields["NDims"]), [int(size) for size in fields["DimSize"].split()]
         order = {"True": ">", "False": "<"}[fields.get("BinaryDataByteOrderMSB", "False")]
         kind = np.dtype(order + META_TYPES[fields["ElementType"]])

@@ -101,7 +101,7 @@ def _check_pixels(page: str, tags: dict[int, tuple[int, ...]], size: int) -> Non
     starts, lengths = tags.get(STRIP_STARTS, ()), tags.get(STRIP_LENGTHS, ())
     if any(start + length > size for start, length in zip(starts, lengths, strict=False)):
         raise EOFError(f"{page} promises pixels behind the end of the file")
-    height, samples, rows, planar = (_one(tags, tag, 1) for tag in (HEIGHT, SAMPLES, ROWS, PLANAR))
+    height, samples, rows, planar, _ = (_one(tags, tag, 1) for tag in (HEIGHT, SAMPLES, ROWS, PLANAR, COLOUR))
     rows = min(rows, height) if ROWS in tags else height
     bits = tags.get(BITS, (1,))
     if min(height, samples, rows) < 1 or len(bits) not in (1, samples) or len(set(bits)) != 1:
