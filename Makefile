@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO := trimformer-demo
+WORKERS ?= 2
 
 .PHONY: install demo test check coverage clean
 install: $(STAMP)
@@ -19,7 +20,7 @@ demo: $(STAMP)
 	$(BIN)/trimformer demo --out $(DEMO)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -1,25 +1,60 @@
 """Shapes in signatures are checked while the tests run; every test works on data it makes itself."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from jaxtyping import install_import_hook
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # one thread a worker, for its children too: more would wait for each other
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 install_import_hook("trimformer", "beartype.beartype")
 
 from trimformer.records.experiment import Experiment, parse_experiment  # noqa: E402 - after the hook
 from trimformer.records.run_folder import RunFolder  # noqa: E402
 
+COSTLY = ("fast_demo", "trained_run")
+"""Fixtures of minutes, the longest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let what takes longest begin first, so that no worker is left with it at the end."""
+    files: dict[Path, int] = {}
+    for item in items:
+        costly = [COSTLY.index(name) for name in getattr(item, "fixturenames", ()) if name in COSTLY]
+        files[item.path] = min([len(COSTLY), files.get(item.path, len(COSTLY)), *costly])
+    items.sort(key=lambda item: files[item.path])
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this session that all workers see."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@contextmanager
+def made_once(folder: Path) -> Iterator[bool]:
+    """Whether the folder is still to be made by whoever asks; workers that come later wait until it is there."""
+    folder.parent.mkdir(exist_ok=True)
+    done = folder.with_suffix(".done")
+    with FileLock(folder.with_suffix(".lock")):
+        yield not done.exists()
+        done.touch()
+
 
 @pytest.fixture(scope="session", autouse=True)
-def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _own_cache(shared_folder: Path) -> Iterator[None]:
     """Simulated patients are cached for this session alone."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("XDG_CACHE_HOME", str(shared_folder / "cache"))
         yield
 
 
@@ -38,22 +73,30 @@ def small_experiment() -> Experiment:
 
 
 @pytest.fixture(scope="session")
-def trained_run(small_experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+def trained_run(small_experiment: Experiment, shared_folder: Path) -> RunFolder:
     """A trained run that tests read and do not change."""
     from trimformer.training import train
 
-    return train(small_experiment, tmp_path_factory.mktemp("runs") / "small")
+    folder = shared_folder / "runs" / "small"
+    with made_once(folder) as is_new:
+        return train(small_experiment, folder) if is_new else RunFolder(folder)
 
 
 @pytest.fixture(scope="session")
-def fast_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def fast_demo(shared_folder: Path) -> Path:
     """The folder that `trimformer demo --fast` made, typed as a user types it."""
-    folder = tmp_path_factory.mktemp("demo") / "out"
+    folder = shared_folder / "demo"
+    with made_once(folder) as is_new:
+        if is_new:
+            _run_fast_demo(folder)
+    return folder
+
+
+def _run_fast_demo(folder: Path) -> None:
     command = [str(Path(sys.executable).parent / "trimformer"), "demo", "--fast", "--json", "--out", str(folder)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout) == json.loads((folder / "results.json").read_text())
-    return folder
 
 
 @pytest.fixture

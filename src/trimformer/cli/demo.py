@@ -10,7 +10,7 @@ from trimformer.cli.terminal import JsonOption, print_json, progress_bars, say
 
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the runs and the report.")] = Path("trimformer-demo"),
-    fast: Annotated[bool, typer.Option("--fast", help="The same path in two minutes, for a quick look.")] = False,
+    fast: Annotated[bool, typer.Option("--fast", help="The same path in a minute or two, for a quick look.")] = False,
     json: JsonOption = False,
 ) -> None:
     """Tell the whole story on the built-in brains, ending in report.html."""

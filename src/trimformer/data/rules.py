@@ -22,6 +22,7 @@ KNOWN_LAYOUT = Rule(
     "The root of a dataset has one of its layouts", "Give the folder that holds these, as it was downloaded."
 )
 DESCRIPTION = Rule("dataset.json describes its dataset", "Mend dataset.json.")
+HAS_CASES = Rule("A dataset has labelled cases", "Give the folder that holds them, with their labels.")
 ONE_CASE_AN_ID = Rule("A patient stands once in a dataset", "Remove or rename one of the two.")
 LISTED = Rule(
     "A case that is listed is there", "Download it again, or list the patients that you have in a file for data.split."

@@ -27,8 +27,11 @@ from trimformer.training import train
 PAPERS_DEPTH = 3
 """What the paper keeps; trained where the rule gives no smaller depth."""
 
-FAST: dict[str, Any] = {"data": {"num_patients": 10, "selection_patients": 1}, "training": {"epochs": 1}}
-"""The same path in two minutes: too few patients and steps for its figures to mean anything."""
+FAST: dict[str, Any] = {
+    "data": {"num_patients": 10, "selection_patients": 1, "image_size": 64},
+    "training": {"epochs": 1},
+}
+"""The same path in a minute: too few patients, pixels and steps for its figures to mean anything."""
 
 
 def run_demo(folder: Path, *, fast: bool = False, progress: Progress = silent) -> Results:

@@ -113,6 +113,14 @@ def test_what_names_alone_show_is_refused_before_anything_is_written(tmp_path: P
     assert not (tmp_path / "out").exists()
 
 
+def test_a_dataset_without_labelled_cases_is_refused(tmp_path: Path) -> None:
+    layout = made_layout(tmp_path / "raw", count=1)
+    unlabelled = replace(layout, cases=(replace(layout.cases[0], labels=None),))
+    with pytest.raises(FileError, match="A dataset has labelled cases"):
+        prepare_dataset(unlabelled, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_other_settings_or_other_files_do_not_go_into_the_same_folder(tmp_path: Path) -> None:
     layout = made_layout(tmp_path / "raw")
     prepare_dataset(layout, tmp_path / "out")

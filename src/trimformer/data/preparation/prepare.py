@@ -16,6 +16,7 @@ from trimformer.data.preparation.index import NAME, PreparedIndex
 from trimformer.data.preparation.slices import to_slices
 from trimformer.data.preparation.store import DESCRIPTION, is_whole, write_slices
 from trimformer.data.reading.case import read_case
+from trimformer.data.rules import HAS_CASES
 from trimformer.records.errors import UserError
 from trimformer.records.files import MAKE_ROOM
 from trimformer.records.progress import Progress, silent
@@ -38,6 +39,8 @@ def prepare_dataset(
     """
     if layout.problems:
         raise _first_of(list(layout.problems))
+    if not layout.labelled:
+        raise HAS_CASES.broken(layout.dataset, f"none in the layout {layout.name}")
     _refuse_other_preparation(layout, folder)
     with _alone_in(folder):
         _refuse_other_preparation(layout, folder)  # someone else's that was at work until now
