@@ -5,8 +5,9 @@ from trimformer.data.augmentation import Augmentation
 from trimformer.data.preparation.native_grid import NativeGrid
 from trimformer.data.preparation.slices import PatientSlices
 from trimformer.data.preprocessing import Preprocessing
+from trimformer.data.training_set import SliceDataset
 from trimformer.records.settings import AugmentationSettings
-from trimformer.training.batches import EpochSampler, selection_batches, slice_dataset, training_batches
+from trimformer.training.batches import EpochSampler, selection_batches, training_batches
 
 SIZE = 16
 
@@ -49,7 +50,7 @@ def test_epochs_of_an_augmented_training_differ_and_come_again() -> None:
     augment = Augmentation(AugmentationSettings(probability=1))
 
     def epoch(number: int) -> list[torch.Tensor]:
-        batches = training_batches(slice_dataset([patient()], augment, seed=5), batch_size=2, seed=5)
+        batches = training_batches(SliceDataset([patient()], augment, seed=5), batch_size=2, seed=5)
         sampler = batches.sampler
         assert isinstance(sampler, EpochSampler)
         slices = [draw % 6 for draw in order(sampler, number)]
@@ -62,7 +63,7 @@ def test_epochs_of_an_augmented_training_differ_and_come_again() -> None:
 
 
 def test_selection_is_every_slice_in_order_as_it_is() -> None:
-    images, labels = map(torch.cat, zip(*selection_batches(slice_dataset([patient()]), batch_size=4), strict=True))
+    images, labels = map(torch.cat, zip(*selection_batches(SliceDataset([patient()]), batch_size=4), strict=True))
     expected, truth = map(torch.from_numpy, arrays())
     assert torch.equal(images, expected.float())
     assert torch.equal(labels, truth.long())

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from trimformer.data.scan import spacing_of
 from trimformer.records.errors import UserError
 
 
@@ -49,6 +50,5 @@ class Patient:
 
     @property
     def spacing_mm(self) -> tuple[float, float, float]:
-        """Distance between neighbouring voxels along each array axis: the norms of the affine's columns."""
-        first, second, third = np.linalg.norm(self.affine[:3, :3], axis=0)
-        return float(first), float(second), float(third)
+        """Distance between neighbouring voxels along each array axis."""
+        return spacing_of(self.affine)

@@ -5,6 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 
 
+def spacing_of(affine: np.ndarray) -> tuple[float, float, float]:
+    """Millimetres between neighbouring voxels along the three array axes: the norms of the affine's columns."""
+    first, second, third = np.linalg.norm(affine[:3, :3], axis=0)
+    return float(first), float(second), float(third)
+
+
 @dataclass(frozen=True, eq=False)
 class Volume:
     """What one file holds.
@@ -18,8 +24,8 @@ class Volume:
 
     @property
     def spacing_mm(self) -> np.ndarray:
-        """Millimetres between neighbouring voxels along the three axes: the norms of the affine's columns."""
-        return np.asarray(np.linalg.norm(self.affine[:3, :3], axis=0))
+        """Millimetres between neighbouring voxels along the three axes."""
+        return np.array(spacing_of(self.affine))
 
 
 @dataclass(frozen=True, eq=False)

@@ -35,5 +35,15 @@ class FileError(UserError):
         self.file = str(file)
         self.value = str(value)
 
-    def __reduce__(self) -> tuple[type["FileError"], tuple[str, str, str, str]]:
-        return type(self), (self.file, self.rule, self.value, self.next_step)
+
+class NotWritableError(UserError):
+    """The disk is full, or a folder cannot be written: what is written next would fail alike.
+
+    Args:
+        path: What was to be written.
+        reason: What the operating system says.
+    """
+
+    def __init__(self, path: object, reason: object) -> None:
+        next_step = "Free some space, or choose a folder that can be written."
+        super().__init__("The output must be writable", f"{path}: {reason}", next_step)

@@ -11,16 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from trimformer.records.errors import UserError
-
-MAKE_ROOM = "Free some space, or choose a folder that can be written."
+from trimformer.records.errors import NotWritableError, UserError
 
 
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     """Let `write` fill a temporary neighbour of `path`, then move it into place in one step.
 
     Raises:
-        UserError: The disk is full or the folder cannot be written; nothing is left behind.
+        NotWritableError: The disk is full or the folder cannot be written; nothing is left behind.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -29,7 +27,7 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
             write(temporary)
             temporary.replace(path)
     except OSError as error:
-        raise UserError("The output must be writable", f"{path}: {error}", MAKE_ROOM) from error
+        raise NotWritableError(path, error) from error
 
 
 def write_whole_folder(path: Path, fill: Callable[[Path], None]) -> None:
@@ -38,7 +36,7 @@ def write_whole_folder(path: Path, fill: Callable[[Path], None]) -> None:
     What stood at `path` before is replaced. A process that is killed leaves a neighbour whose name begins with a dot.
 
     Raises:
-        UserError: The disk is full or the folder cannot be written; nothing is left behind.
+        NotWritableError: The disk is full or the folder cannot be written; nothing is left behind.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,7 +48,7 @@ def write_whole_folder(path: Path, fill: Callable[[Path], None]) -> None:
                 shutil.rmtree(path)
             temporary.replace(path)
     except OSError as error:
-        raise UserError("The output must be writable", f"{path}: {error}", MAKE_ROOM) from error
+        raise NotWritableError(path, error) from error
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,12 +1,10 @@
 """Batches of training slices whose order depends on the seed and the epoch alone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from trimformer.data.augmentation import Augmentation
-from trimformer.data.preparation.slices import PatientSlices
 from trimformer.data.training_set import SliceDataset
 
 
@@ -33,13 +31,6 @@ class EpochSampler(Sampler[int]):
         generator = torch.Generator().manual_seed(self._seed * 100_003 + self._epoch)
         order = torch.randperm(self._length, generator=generator)
         return iter((order + self._epoch * self._length).tolist())
-
-
-def slice_dataset(
-    patients: Sequence[PatientSlices], augment: Augmentation | None = None, seed: int = 0
-) -> SliceDataset:
-    """All slices of these patients, changed at random where an augmentation is given; `seed` decides how."""
-    return SliceDataset(patients, augment, seed)
 
 
 def training_batches(dataset: SliceDataset, batch_size: int, seed: int) -> DataLoader[tuple[torch.Tensor, ...]]:

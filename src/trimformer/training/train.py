@@ -11,13 +11,14 @@ import lightning as L
 from trimformer.data.augmentation import Augmentation
 from trimformer.data.catalogue import load_dataset
 from trimformer.data.dataset import Dataset
+from trimformer.data.training_set import SliceDataset
 from trimformer.models import SegmentationModel, canonical_name, save_model
 from trimformer.records.errors import UserError
 from trimformer.records.experiment import Experiment
 from trimformer.records.files import write_json
 from trimformer.records.progress import Progress, silent
 from trimformer.records.run_folder import RunFolder
-from trimformer.training.batches import selection_batches, slice_dataset, training_batches
+from trimformer.training.batches import selection_batches, training_batches
 from trimformer.training.checkpoints import (
     WholeCheckpointIO,
     keep_last_and_best,
@@ -81,9 +82,9 @@ def _fit(
 ) -> None:
     settings = experiment.training
     augment = Augmentation(experiment.augmentation) if experiment.augmentation.enabled else None
-    slices = slice_dataset(dataset.training, augment, experiment.seed)
+    slices = SliceDataset(dataset.training, augment, experiment.seed)
     batches = training_batches(slices, settings.batch_size, experiment.seed)
-    selection = selection_batches(slice_dataset(dataset.selection), settings.batch_size)
+    selection = selection_batches(SliceDataset(dataset.selection), settings.batch_size)
     total_steps = settings.epochs * len(batches)
     task = SegmentationTask(model, settings, total_steps, experiment.seed)
     last = run.checkpoints / "last.ckpt"

@@ -76,7 +76,7 @@ def _checked(layout: Layout, patient: Patient, split: str) -> CheckedCase:
         shape=shape,
         spacing_mm=patient.spacing_mm,
         axes="".join(code or "?" for code in aff2axcodes(patient.affine)),
-        slices=len(grid.slices_of(patient.image[0])),
+        slices=grid.num_slices,
         intensities=_intensities(patient),
         voxels=None if patient.labels is None else _voxels(patient.labels, (0, *layout.class_names)),
     )

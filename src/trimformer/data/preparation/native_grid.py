@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from trimformer.data.preprocessing import Preprocessing
+from trimformer.data.scan import spacing_of
 
 Turn = tuple[tuple[int, int], ...]
 """For each array axis, which axis it becomes and whether it keeps (1) or changes (-1) its direction."""
@@ -43,8 +44,7 @@ class NativeGrid:
     @property
     def spacing_mm(self) -> tuple[float, float, float]:
         """Distance between neighbouring voxels along each array axis of the patient's own grid."""
-        first, second, third = np.linalg.norm(self.affine[:3, :3], axis=0)
-        return float(first), float(second), float(third)
+        return spacing_of(self.affine)
 
     @property
     def slice_spacing_mm(self) -> tuple[float, float]:

@@ -17,8 +17,7 @@ from trimformer.data.preparation.slices import to_slices
 from trimformer.data.preparation.store import DESCRIPTION, is_whole, write_slices
 from trimformer.data.reading.case import read_case
 from trimformer.data.rules import HAS_CASES
-from trimformer.records.errors import UserError
-from trimformer.records.files import MAKE_ROOM
+from trimformer.records.errors import NotWritableError, UserError
 from trimformer.records.progress import Progress, silent
 
 WORKERS = 4
@@ -76,9 +75,9 @@ def _prepare_cases(
 def _outcome(future: "Future[str]") -> str | UserError:
     try:
         return future.result()
+    except NotWritableError:
+        raise  # the same error for every case that follows
     except UserError as error:
-        if error.next_step == MAKE_ROOM:
-            raise  # a full disk is the same error for every case that follows
         return error
 
 
@@ -109,7 +108,7 @@ def _alone_in(folder: Path) -> Iterator[None]:
         with FileLock(folder / ".lock"):
             yield
     except OSError as error:
-        raise UserError("The output must be writable", f"{folder}: {error}", MAKE_ROOM) from error
+        raise NotWritableError(folder, error) from error
 
 
 def _refuse_other_preparation(layout: Layout, folder: Path) -> None:
