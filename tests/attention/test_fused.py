@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from trimformer.attention.fused import Heads, heads_of, is_softmax_of_scores, see_functions
+from trimformer.attention.fused import Heads, heads_of, see_functions
 from trimformer.records.errors import UserError
 
 TOKENS = torch.randn(5, 2, 12, generator=torch.Generator().manual_seed(0))
@@ -111,13 +111,3 @@ def test_keys_that_are_no_tokens_are_an_error(options: dict[str, bool]) -> None:
     attention = nn.MultiheadAttention(12, 2, **options)
     with pytest.raises(UserError, match="add_zero_attn"):
         seen(lambda: attention(TOKENS, TOKENS, TOKENS))
-
-
-def test_a_softmax_over_the_keys_of_a_square_matrix_is_attention_written_out() -> None:
-    square = torch.zeros(2, 3, 5, 5)
-    for function in (F.softmax, torch.softmax, Tensor.softmax):
-        assert is_softmax_of_scores(function, (square, -1), {})
-        assert is_softmax_of_scores(function, (square,), {"dim": 3})
-        assert not is_softmax_of_scores(function, (square,), {"dim": 1})  # the classes of a label map
-        assert not is_softmax_of_scores(function, (square[..., :4],), {"dim": -1})
-    assert not is_softmax_of_scores(torch.sigmoid, (square,), {})

@@ -69,7 +69,7 @@ def find_transformer(model: nn.Module, images: Tensor) -> Transformer:
         images: (batch, channels, rows, columns); the first is shown to the network.
 
     Raises:
-        UserError: No fused attention runs; the blocks are no plain sequence with one attention each; tokens lie on
+        UserError: No attention runs; the blocks are no plain sequence with one attention each; tokens lie on
             no grid; or a block has no linear W_O.
 
     Example:

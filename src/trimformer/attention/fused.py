@@ -20,7 +20,11 @@ from trimformer.records.errors import UserError
 
 @dataclass(frozen=True)
 class Heads:
-    """What one attention mixes: softmax(Q K^T * scale + mask) V, head by head."""
+    """What one attention mixes: softmax(Q K^T * scale + mask) V, head by head.
+
+    Of an attention that the network writes out, only the scores are known: they stand in the mask, and queries and
+    keys have depth 0.
+    """
 
     query: Float[Tensor, "batch heads queries depth"]
     key: Float[Tensor, "batch heads keys depth"]
@@ -42,31 +46,40 @@ class Heads:
 See = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], None]
 """Is told a function of torch and its arguments."""
 
+Saw = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any], Any], None]
+"""Is told a function of torch, its arguments and what it returned."""
+
 
 @contextmanager
-def see_functions(see: See) -> Iterator[None]:
-    """Tell every function of torch just before it runs.
+def see_functions(see: See, saw: Saw | None = None) -> Iterator[None]:
+    """Tell every function of torch just before it runs, and if wanted just after.
 
     Meanwhile torch leaves the fast paths of `nn.MultiheadAttention` and `nn.TransformerEncoderLayer` by itself, so that
     their attention is a function too, and compiled code runs as it was written.
     """
     # Without the compiler nothing is compiled, and loading it takes seconds.
     compiled = "torch._dynamo" in sys.modules
-    with torch.compiler.set_stance("force_eager") if compiled else nullcontext(), _SeeFunctions(see):
+    with torch.compiler.set_stance("force_eager") if compiled else nullcontext(), _SeeFunctions(see, saw):
         yield
 
 
 class _SeeFunctions(TorchFunctionMode):
-    def __init__(self, see: See) -> None:
+    def __init__(self, see: See, saw: Saw | None) -> None:
         super().__init__()
-        self.see = see
+        self.see, self.saw = see, saw
 
     def __torch_function__(
         self, function: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         kwargs = kwargs or {}
-        self.see(function, args, kwargs)
-        return function(*args, **kwargs)
+        # What is computed here is no part of the network: whoever else sees functions is not told.
+        with torch._C.DisableTorchFunction():
+            self.see(function, args, kwargs)
+        result = function(*args, **kwargs)
+        if self.saw is not None:
+            with torch._C.DisableTorchFunction():
+                self.saw(function, args, kwargs, result)
+        return result
 
 
 def heads_of(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Heads | None:
@@ -81,15 +94,6 @@ def heads_of(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[s
         with torch.no_grad():
             return _from_multi_head(*args, **kwargs)
     return None
-
-
-def is_softmax_of_scores(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Whether a call is a softmax over the keys of a square matrix: an attention written out by the network itself."""
-    if function not in (F.softmax, torch.softmax, Tensor.softmax):
-        return False
-    scores = args[0] if args else kwargs["input"]
-    dim = args[1] if len(args) > 1 else kwargs.get("dim")
-    return scores.ndim >= 3 and scores.shape[-1] == scores.shape[-2] and dim in (-1, scores.ndim - 1)
 
 
 def _from_scaled_dot_product(

@@ -61,6 +61,11 @@ class Region:
         median = distance_mm.where(others, torch.nan).nanquantile(0.5, dim=-1, keepdim=True)
         return cls(tokens, others, others & (distance_mm > median), distance_px, distance_mm)
 
+    def repeated(self, batch: int) -> "Region":
+        """The region of one slice for each of several that are alike."""
+        masks = (mask.expand(batch, *mask.shape[1:]) for mask in (self.tokens, self.others, self.far))
+        return Region(*masks, self.distance_px, self.distance_mm)
+
     @property
     def num_tokens(self) -> Float[Tensor, " batch"]:
         """How many queries, and keys, each slice has in the region."""

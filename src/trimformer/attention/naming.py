@@ -28,7 +28,8 @@ def name_blocks(model: nn.Module, events: Sequence[Event]) -> list[str]:
         raise UserError(
             "A transformer is one nn.ModuleList or nn.Sequential of blocks with one attention each",
             _why_not(members, stacks),
-            "Give the part of the network that is such a sequence; stages and cross-attention cannot be measured yet.",
+            "Give the part of the network that is such a sequence; stages and cross-attention can be recorded "
+            "(record_attention), not measured yet.",
         )
     equal = [names for names in fitting if _members_are_equal(model, str(names[0]), events)]
     return [str(name) for name in (equal or fitting)[0]]
@@ -38,16 +39,16 @@ def nothing_recorded(model: nn.Module, events: Sequence[Event]) -> UserError:
     """The error of a network in which no attention could be seen."""
     if softmaxes := list(dict.fromkeys(event.stack[-1] for event in events if event.kind == "softmax")):
         return UserError(
-            "Attention can be seen where torch computes it in one function",
-            f"a softmax written out by the network, in {_some(softmaxes)}",
-            "Choose the fused attention: timm.layers.set_fused_attn(True) before timm creates the model, "
-            'attn_implementation="sdpa" of Hugging Face, use_flash_attention=True in blocks of MONAI, '
-            "F.scaled_dot_product_attention in your own code.",
+            "Attention that a network writes out is a softmax over keys, and a matrix product or einsum with values",
+            f"a softmax that no such product follows, in {_some(softmaxes)}",
+            "Write the sum over keys as maps @ values, or call F.scaled_dot_product_attention; to record it as it is, "
+            "give record_attention an AttentionAdapter.",
         )
     return UserError(
         "A model whose attention is recorded has transformer blocks",
         f"no attention run in {type(getattr(model, 'network', model)).__name__}",
-        "Give a model with at least one block; inside record_attention, call it.",
+        "Give a model with at least one block; inside record_attention, call it in the same thread. Attention in a "
+        "kernel of its own, an exported program or a softmax by hand needs an AttentionAdapter.",
     )
 
 
@@ -63,7 +64,7 @@ def one_shape(events: Sequence[Event]) -> tuple[int, ...]:
             raise UserError(
                 "Every block attends with as many heads, from all tokens to all tokens",
                 f"(batch, heads, queries, depth) {query} and {shapes[0][0]}, {value[2]} keys",
-                "Attention in windows or to reduced keys cannot be measured yet.",
+                "Attention in windows or to reduced keys can be recorded (record_attention), not measured yet.",
             )
     return shapes[0][0]
 

@@ -10,8 +10,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from trimformer.attention.blocks import AttentionBlock
-from trimformer.attention.follow import first_tensor
-from trimformer.attention.fused import Heads, heads_of, see_functions
+from trimformer.attention.follow import first_tensor, in_this_pass
+from trimformer.attention.fused import Heads, see_functions
+from trimformer.attention.written import AttentionReader
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,26 +35,54 @@ class AttentionCall(Heads):
 
 @contextmanager
 def observe_attention(blocks: Sequence[AttentionBlock], observer: Callable[[AttentionCall], None]) -> Iterator[None]:
-    """Call `observer` once for each block of each forward pass; nothing is stored and no trace is left."""
-    running: list[tuple[int, Tensor]] = []
+    """Call `observer` once for each block of each forward pass; nothing is stored and no trace is left.
 
-    def entering(index: int) -> Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], None]:
+    What other threads run meanwhile is not told, nor what autograd runs again.
+    """
+    running = _RunningBlocks(blocks, observer)
+    with ExitStack() as hooks:
+        for index, block in enumerate(blocks):
+            hooks.callback(block.module.register_forward_pre_hook(running.entering(index), with_kwargs=True).remove)
+            hooks.callback(block.module.register_forward_hook(running.leaving, always_call=True).remove)
+        hooks.enter_context(see_functions(running.see, running.saw))
+        yield
+
+
+class _RunningBlocks:
+    """Knows which block runs, and hands on what its attention is given."""
+
+    def __init__(self, blocks: Sequence[AttentionBlock], observer: Callable[[AttentionCall], None]) -> None:
+        self._blocks, self._observer = blocks, observer
+        self._running: list[tuple[int, Tensor]] = []
+        self._reader, self._is_ours = AttentionReader(), in_this_pass()
+
+    def entering(self, index: int) -> Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], None]:
         def hook(_block: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-            tokens = first_tensor(args, kwargs)
-            assert tokens is not None
-            running.append((index, tokens.transpose(0, 1) if blocks[index].tokens_first else tokens))
+            if self._is_ours():
+                tokens = first_tensor(args, kwargs)
+                assert tokens is not None
+                self._running.append((index, tokens.transpose(0, 1) if self._blocks[index].tokens_first else tokens))
 
         return hook
 
-    def leaving(*_: object) -> None:
-        running.pop()
+    def leaving(self, *_: object) -> None:
+        if self._is_ours():
+            self._running.pop()
+
+    def see(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if self._running and (heads := self._reader.heads(function, args, kwargs)):
+            self._tell(heads)
+
+    def saw(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+        if self._running:
+            self._reader.ran(function, args, kwargs, result)
 
     @torch.no_grad()
-    def tell(heads: Heads) -> None:
-        index, block_input = running[-1]
-        block = blocks[index]
+    def _tell(self, heads: Heads) -> None:
+        index, block_input = self._running[-1]
+        block = self._blocks[index]
         with full_precision(heads.query):
-            observer(
+            self._observer(
                 AttentionCall(
                     **vars(heads),
                     index=index,
@@ -62,17 +91,6 @@ def observe_attention(blocks: Sequence[AttentionBlock], observer: Callable[[Atte
                     layer_scale=block.layer_scale,
                 )
             )
-
-    def see(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if running and (heads := heads_of(function, args, kwargs)):
-            tell(heads)
-
-    with ExitStack() as hooks:
-        for index, block in enumerate(blocks):
-            hooks.callback(block.module.register_forward_pre_hook(entering(index), with_kwargs=True).remove)
-            hooks.callback(block.module.register_forward_hook(leaving, always_call=True).remove)
-        hooks.enter_context(see_functions(see))
-        yield
 
 
 def full_precision(tensor: Tensor) -> torch.autocast:

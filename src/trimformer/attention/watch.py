@@ -8,7 +8,8 @@ from trimformer.attention.blocks import Transformer
 from trimformer.attention.geometry import Region, covering_tokens, token_distances
 from trimformer.attention.measures import RegionMeasures, Values, named
 from trimformer.attention.observe import AttentionCall, observe_attention
-from trimformer.attention.rollout import half_residual, norm_weighted
+from trimformer.attention.region_sums import RegionSums
+from trimformer.attention.rollout import half_identity, norm_weighted
 from trimformer.attention.token_grid import TokenGrid
 from trimformer.data.batch import Batch
 from trimformer.records.errors import UserError
@@ -32,24 +33,37 @@ class Watcher:
         self._regions = regions
         self._rollouts: dict[str, Tensor] = {}
         self._blocks: list[Values] = []
+        self._sums = RegionSums([measure.region for measure in regions.values()])
 
     def __call__(self, call: AttentionCall) -> None:
         """Measure one block; after the last one the forward pass is ended."""
         maps = call.maps()
+        mean = maps.mean(dim=1)
         self.num_heads = maps.shape[1]
-        self.mean_maps.append(self._grid.of_patches(maps.mean(dim=1)))
-        steps = {"norm_weighted": norm_weighted(call, maps), "half_residual": half_residual(maps)}
+        self.mean_maps.append(self._grid.of_patches(mean))
+        steps = {"norm_weighted": norm_weighted(call, maps), "half_residual": half_identity(mean)}
         for name, step in steps.items():
             self._rollouts[name] = step @ self._rollouts[name] if name in self._rollouts else step
         fields = {name: self._grid.of_patches(rollout) for name, rollout in self._rollouts.items()}
         fields["per_block"] = self.mean_maps[-1]
-        self._blocks.append(_measure(self._grid.of_patches(maps), fields, self._regions))
+        prefix = self._grid.num_prefix_tokens  # measures renormalise rows by themselves
+        self._blocks.append(self._measure(maps[..., prefix:, prefix:], fields))
         if call.index == self._num_blocks - 1:
             raise _AllBlocksSeenError
 
     def values(self) -> Values:
         """Every measure as (batch, blocks, heads), every field's as (batch, blocks)."""
         return {name: torch.stack([block[name] for block in self._blocks], dim=1) for name in self._blocks[0]}
+
+    def _measure(self, maps: Tensor, fields: dict[str, Tensor]) -> Values:
+        values: Values = {}
+        together = torch.stack(list(fields.values()), dim=1)
+        sums, field_sums = self._sums(maps), self._sums(together, entropy=False)
+        for (region, measure), of_maps, of_fields in zip(self._regions.items(), sums, field_sums, strict=True):
+            values |= named(region, measure.of_sums(of_maps))
+            for measured, row in measure.of_fields(together, of_fields).items():
+                values |= {f"{region}/{name}/{measured}": row[:, index] for index, name in enumerate(fields)}
+        return values
 
 
 def watch(model: nn.Module, transformer: Transformer, batch: Batch, regions: Regions) -> Watcher:
@@ -77,16 +91,6 @@ def watch(model: nn.Module, transformer: Transformer, batch: Batch, regions: Reg
     )
 
 
-def _measure(maps: Tensor, fields: dict[str, Tensor], regions: Regions) -> Values:
-    values: Values = {}
-    plogp = torch.xlogy(maps, maps)
-    for region, measure in regions.items():
-        values |= named(region, measure(maps, plogp))
-        for name, field in fields.items():
-            values |= named(f"{region}/{name}", measure.field(field))
-    return values
-
-
 def uniform_values(regions: Regions) -> Values:
     """Every measure of uniform attention: (batch,)."""
     values: Values = {}
@@ -105,8 +109,9 @@ def regions_of(batch: Batch, grid: TokenGrid) -> Regions:
     pixels = token_distances(size, (float(patch), float(patch))).to(device, torch.float32)
     millimetres = token_distances(size, (patch * row_mm, patch * column_mm)).to(device, torch.float32)
     foreground = covering_tokens(foreground_of(batch), patch)
-    tokens = {"foreground": foreground, "all": torch.ones_like(foreground)}
-    return {name: RegionMeasures(Region.of(mask, pixels, millimetres)) for name, mask in tokens.items()}
+    every = Region.of(torch.ones_like(foreground[:1]), pixels, millimetres)  # the same on every slice
+    regions = {"foreground": Region.of(foreground, pixels, millimetres), "all": every.repeated(len(foreground))}
+    return {name: RegionMeasures(region) for name, region in regions.items()}
 
 
 def foreground_of(batch: Batch) -> Bool[Tensor, "batch rows columns"]:

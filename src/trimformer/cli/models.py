@@ -101,7 +101,8 @@ def _row(facts: "ModelFacts") -> list[str]:
 
 
 def _show_one(settings: dict[str, Any], figure: Path | None, json: bool) -> None:
-    from trimformer.report.architecture.draw import check_suffix, draw_architecture
+    from trimformer.report.architecture.draw import draw_architecture
+    from trimformer.report.saving import check_suffix
 
     if figure is not None:
         check_suffix(figure)

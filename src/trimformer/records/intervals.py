@@ -42,10 +42,11 @@ def summarise_patients(array: np.ndarray) -> dict[str, Any]:
         "low": [interval[0] if interval else float("nan") for _, interval in rows],
         "high": [interval[1] if interval else float("nan") for _, interval in rows],
     }
-    return {name: _as_lists(np.array(column).reshape(array.shape[1:])) for name, column in columns.items()}
+    return {name: as_lists(np.array(column).reshape(array.shape[1:])) for name, column in columns.items()}
 
 
-def _as_lists(array: np.ndarray) -> Any:
+def as_lists(array: np.ndarray) -> Any:
+    """Nested lists of an array's numbers, as JSON takes them; None where there is no number."""
     entries = array.astype(object)
     entries[~np.isfinite(array)] = None
     return entries.tolist()

@@ -53,6 +53,8 @@ class AttentionProfile:
     uniform: Arrays
     example: Arrays
     """One slice to look at: `image` and `foreground` (rows, columns); `maps` (blocks, queries, keys), head mean."""
+    twin_slices: tuple[int, ...] = ()
+    """How many slices of each patient the twin saw: a stratified sample, while the model saw every slice."""
 
     @property
     def num_blocks(self) -> int:
@@ -74,6 +76,7 @@ class AttentionProfile:
                 "block_names": self.block_names,
                 "num_heads": self.num_heads,
                 "grid_size": self.grid_size,
+                "twin_slices": self.twin_slices,
             }
             | {
                 group: {key: summarise_patients(array) for key, array in arrays.items()}
@@ -101,6 +104,7 @@ class AttentionProfile:
                 summary["num_heads"],
                 tuple(summary["grid_size"]),
                 **groups,
+                twin_slices=tuple(summary.get("twin_slices", ())),
             )
         except (KeyError, TypeError):
             raise UserError("The file must be an attention profile", summary_file, next_step) from None

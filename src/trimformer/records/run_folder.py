@@ -93,6 +93,16 @@ class RunFolder:
         return self.path / "attention.npz"
 
     @property
+    def causal_radius_file(self) -> Path:
+        """The Dice that remains when attention beyond a radius is masked."""
+        return self.path / "causal_radius.json"
+
+    @property
+    def skipped_blocks_file(self) -> Path:
+        """The Dice that remains when the blocks after the first few are the identity."""
+        return self.path / "skipped_blocks.json"
+
+    @property
     def depth_file(self) -> Path:
         """The chosen depth and its evidence."""
         return self.path / "depth.json"

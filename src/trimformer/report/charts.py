@@ -60,13 +60,13 @@ def plot_cumulative_field(
         figure = new_figure(narrow, 3.7, 3.6)
         axes = figure.add_subplot()
         title(axes, "Far-field ratio of the cumulative field")
-        _draw(axes, model, twin, 1.0)
+        draw_curve(axes, model, twin, 1.0)
         axes.axhline(tau, color=TEXT, linewidth=0.9, linestyle=(0, (1, 2)))
         _name_threshold(axes, tau)
         _mark_chosen(axes, model, chosen)
         axes.set_ylim(bottom=0)
         axes.set_xlabel("after block")
-        _legend(figure, narrow, heads=False)
+        draw_legend(figure, narrow, heads=False)
         return figure
 
     return plot
@@ -87,17 +87,18 @@ def plot_measures(profile: AttentionProfile, region: str) -> Callable[[bool], Fi
         grid = figure.subplots(*((6, 1) if narrow else (2, 3)), sharex=True)
         for axes, (name, text) in zip(grid.flat, PANELS, strict=True):
             title(axes, text)
-            _draw(axes, curves[name], twins.get(name), uniforms.get(name))
-        _log_scale(grid.flat[-1])
+            draw_curve(axes, curves[name], twins.get(name), uniforms.get(name))
+        log_scale(grid.flat[-1])
         for axes in grid.flat[-1:] if narrow else grid[-1]:
             axes.set_xlabel("block")
-        _legend(figure, narrow, heads=True)
+        draw_legend(figure, narrow, heads=True)
         return figure
 
     return plot
 
 
-def _draw(axes: Axes, model: Curve, twin: Curve | None, uniform: float | None) -> None:
+def draw_curve(axes: Axes, model: Curve, twin: Curve | None, uniform: float | None) -> None:
+    """Draw a measure over the blocks: the model with its band and heads, its twin, and uniform attention."""
     number = np.arange(1, len(model.mean) + 1)
     if uniform is not None and np.isfinite(uniform):
         axes.axhline(uniform, color=UNIFORM, linewidth=1.2, linestyle=(0, (6, 3)))
@@ -128,7 +129,8 @@ def _name_threshold(axes: Axes, tau: float) -> None:
     )
 
 
-def _log_scale(axes: Axes) -> None:
+def log_scale(axes: Axes) -> None:
+    """Make the y axis logarithmic, with round figures on it."""
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
@@ -154,7 +156,8 @@ def _mark_chosen(axes: Axes, model: Curve, chosen: int | None) -> None:
     )
 
 
-def _legend(figure: Figure, narrow: bool, heads: bool) -> None:
+def draw_legend(figure: Figure, narrow: bool, heads: bool, place: str = "outside upper left") -> None:
+    """Name the lines of `draw_curve` beside the panels."""
     entries: list[Line2D | Patch] = [
         Line2D([], [], color=MODEL, linewidth=1.8, marker="o", markersize=3.4, label="trained model"),
         Patch(color=MODEL, alpha=0.2, linewidth=0, label="95 % interval, patients"),
@@ -165,6 +168,4 @@ def _legend(figure: Figure, narrow: bool, heads: bool) -> None:
         Line2D([], [], color=TWIN, linewidth=1.3, linestyle=(0, (3, 1.5)), label="permuted weights"),
         Line2D([], [], color=UNIFORM, linewidth=1.2, linestyle=(0, (6, 3)), label="uniform attention"),
     ]
-    figure.legend(
-        handles=entries, loc="outside upper left", ncols=2 if narrow else 5, fontsize="small", handlelength=2.2
-    )
+    figure.legend(handles=entries, loc=place, ncols=2 if narrow else 5, fontsize="small", handlelength=2.2)

@@ -8,8 +8,6 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from trimformer.records.description import ArchitectureDescription, Node
-from trimformer.records.errors import UserError
-from trimformer.records.files import write_whole
 from trimformer.report.architecture.glyphs import COLOURS, PAGE, draw_arrowhead, draw_piece
 from trimformer.report.architecture.layout import (
     BOX_HEIGHT,
@@ -21,10 +19,10 @@ from trimformer.report.architecture.layout import (
     lay_out,
 )
 from trimformer.report.architecture.legend import draw_legend_row, legend_rows
+from trimformer.report.saving import check_suffix, save_figure
 from trimformer.report.themes import GRID, MUTED, STYLE
 
 PIXELS_PER_INCH = 100
-SUFFIXES = (".png", ".svg", ".pdf")
 BAND = "#f4f6f8"
 TITLE_HEIGHT, LEGEND_ROW, NARROWEST = 62.0, 28.0, 860.0
 NUMBER_POINTS, NOTE_POINTS = 8.8, 8.0
@@ -38,24 +36,7 @@ def draw_architecture(description: ArchitectureDescription, path: Path) -> None:
     """
     check_suffix(path)
     with matplotlib.rc_context({**STYLE, "font.size": NUMBER_POINTS}):
-        figure = architecture_figure(description)
-        metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower())
-        write_whole(
-            path,
-            lambda temporary: figure.savefig(
-                temporary, format=path.suffix.lower()[1:], dpi=2 * PIXELS_PER_INCH, facecolor=PAGE, metadata=metadata
-            ),
-        )
-
-
-def check_suffix(path: Path) -> None:
-    """Refuse a drawing in a format that is not written.
-
-    Raises:
-        UserError: The suffix is none of png, svg and pdf.
-    """
-    if path.suffix.lower() not in SUFFIXES:
-        raise UserError("A figure is a .png, .svg or .pdf file", path, "Change the file's name.")
+        save_figure(architecture_figure(description), path, 2 * PIXELS_PER_INCH, PAGE)
 
 
 def architecture_figure(description: ArchitectureDescription) -> Figure:

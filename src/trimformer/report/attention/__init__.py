@@ -1,0 +1,1 @@
+"""Figures of an attention profile, for a paper."""

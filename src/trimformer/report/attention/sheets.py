@@ -1,0 +1,160 @@
+"""A sheet of pictures in rows and columns, laid out in inches, so that no text can meet another."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.textpath import TextPath
+
+from trimformer.report.attention.paper import DOUBLE_COLUMN, POINTS, SMALL_POINTS, TITLE_POINTS
+from trimformer.report.pictures import Pixels, colours
+from trimformer.report.themes import MUTED, TEXT
+
+GAP, MARGIN = 0.09, 0.06
+CAPTION, ROW_LABEL, LINE = 0.19, 0.23, 0.165
+TITLE, SCALE = 0.24, 0.42
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """One picture: its caption in bold, a note behind it, and what is drawn over its pixels."""
+
+    caption: str
+    pixels: Pixels
+    note: str = ""
+    height_to_width: float = 1.0
+    marks: Callable[[Axes], None] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """Panels beside each other; the label stands above them."""
+
+    panels: Sequence[Panel]
+    label: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """Everything on one sheet.
+
+    `limit` asks for the colour scale of attention, from 1/limit to limit times uniform.
+    """
+
+    title: str
+    words: str
+    rows: Sequence[Row]
+    columns: int
+    limit: int | None = None
+    width: float = DOUBLE_COLUMN
+    lines: list[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Break the words into lines of the sheet's width."""
+        object.__setattr__(self, "lines", wrapped(self.words, SMALL_POINTS, self.width - 2 * MARGIN))
+
+    @property
+    def panel_width(self) -> float:
+        """Inches."""
+        return (self.width - 2 * MARGIN - GAP * (self.columns - 1)) / self.columns
+
+    def row_height(self, row: Row) -> float:
+        """Inches, with label and captions."""
+        tallest = max(panel.height_to_width for panel in row.panels)
+        return (ROW_LABEL if row.label else 0) + CAPTION + tallest * self.panel_width
+
+    @property
+    def height(self) -> float:
+        """Inches."""
+        rows = sum(self.row_height(row) + GAP for row in self.rows)
+        return MARGIN + TITLE + LINE * len(self.lines) + rows + (SCALE if self.limit else 0)
+
+
+def draw_sheet(sheet: Sheet) -> Figure:
+    """The sheet as a figure."""
+    figure = Figure(figsize=(sheet.width, sheet.height))
+    top = MARGIN
+    _write(figure, MARGIN, top, fitted(sheet.title, TITLE_POINTS, sheet.width - 2 * MARGIN), TITLE_POINTS, bold=True)
+    top += TITLE
+    for line in sheet.lines:
+        _write(figure, MARGIN, top, line, SMALL_POINTS, MUTED)
+        top += LINE
+    for row in sheet.rows:
+        _draw_row(figure, sheet, row, top)
+        top += sheet.row_height(row) + GAP
+    if sheet.limit is not None:
+        _draw_scale(figure, top + 0.06, min(2.6, sheet.width / 2), sheet.limit)
+    return figure
+
+
+def _draw_row(figure: Figure, sheet: Sheet, row: Row, top: float) -> None:
+    if row.label:
+        _write(figure, MARGIN, top + 0.03, fitted(row.label, POINTS, sheet.width - 2 * MARGIN), POINTS, bold=True)
+        top += ROW_LABEL
+    width = sheet.panel_width
+    for place, panel in enumerate(row.panels):
+        left = MARGIN + place * (width + GAP)
+        _write(figure, left, top + 0.03, panel.caption, SMALL_POINTS, bold=True)
+        beside = inches(panel.caption, SMALL_POINTS, bold=True) + 0.05
+        _write(figure, left + beside, top + 0.03, fitted(panel.note, SMALL_POINTS, width - beside), SMALL_POINTS, MUTED)
+        axes = _axes(figure, left, top + CAPTION, width, panel.height_to_width * width)
+        axes.imshow(panel.pixels, interpolation="none", aspect="auto", extent=(0, 1, 0, 1))
+        if panel.marks is not None:
+            panel.marks(axes)
+        axes.set(xlim=(0, 1), ylim=(0, 1))
+
+
+def _draw_scale(figure: Figure, top: float, width: float, limit: int) -> None:
+    """The colours of attention, on a logarithmic axis of times uniform."""
+    axes = _axes(figure, MARGIN, top, width, 0.1)
+    axes.imshow(colours(np.linspace(0, 1, 256))[None], aspect="auto", extent=(-1, 1, 0, 1), interpolation="none")
+    for place, text in ((-1, f"1/{limit}"), (0, "1"), (1, f"{limit}")):
+        axes.text(place, -0.35, text, ha={-1: "left", 0: "center", 1: "right"}[place], va="top", fontsize=SMALL_POINTS)
+    _write(figure, MARGIN + width + 0.1, top - 0.01, "times uniform attention (log scale)", SMALL_POINTS, MUTED)
+
+
+def _axes(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
+    """Empty axes at a place in inches from the upper left corner."""
+    across, down = figure.get_size_inches()
+    axes = figure.add_axes((left / across, 1 - (top + height) / down, width / across, height / down))
+    axes.set(xticks=[], yticks=[])
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+    return axes
+
+
+def _write(
+    figure: Figure, left: float, top: float, text: str, points: float, colour: str = TEXT, bold: bool = False
+) -> None:
+    across, down = figure.get_size_inches()
+    weight = "bold" if bold else "normal"
+    figure.text(left / across, 1 - top / down, text, fontsize=points, color=colour, fontweight=weight, va="top")
+
+
+def inches(text: str, points: float, bold: bool = False) -> float:
+    """The width of a line of text."""
+    if not text.strip():
+        return 0.0
+    weight = "bold" if bold else "normal"
+    return TextPath((0, 0), text, size=points, prop={"family": "DejaVu Sans", "weight": weight}).get_extents().x1 / 72
+
+
+def fitted(text: str, points: float, width: float) -> str:
+    """The text, its end left out where the line is too narrow; measured in the wider bold letters."""
+    if inches(text, points, bold=True) <= width:
+        return text
+    end = next((end for end in range(len(text) - 1, 0, -1) if inches(text[:end] + "…", points, bold=True) <= width), 0)
+    return text[:end].rstrip() + "…" if end else ""
+
+
+def wrapped(text: str, points: float, width: float) -> list[str]:
+    """The text in lines that fit."""
+    lines: list[str] = []
+    for word in text.split():
+        if lines and inches(f"{lines[-1]} {word}", points) <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines

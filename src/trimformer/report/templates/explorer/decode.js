@@ -1,0 +1,77 @@
+// The record as it lies in this page, and rows of attention out of it.
+const record = JSON.parse(document.getElementById("document").textContent);
+const MEAN = record.heads, ROLLOUT = record.heads + 1, NUM_VIEWS = record.heads + 2;
+
+async function unpack(text, Type) {
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let at = 0; at < bytes.length; at++) bytes[at] = binary.charCodeAt(at);
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Type(await new Response(stream).arrayBuffer());
+}
+
+// The attention stands behind this script: the first picture is drawn while the rest is still being parsed.
+const parsed = new Promise(resolve => {
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", resolve, { once: true });
+  else resolve();
+});
+
+async function part(name, Type) {
+  if (!document.getElementById(name)) await parsed;
+  return unpack(document.getElementById(name).textContent, Type);
+}
+
+async function readPictures(slice) {
+  if (slice.grey) return slice;
+  slice.labelMap = slice.labels === null ? null : await unpack(slice.labels, Uint8Array);
+  slice.grey = await unpack(slice.image, Uint16Array);
+  slice.tokens = slice.grid[0] * slice.grid[1];
+  return slice;
+}
+
+function readAttention(slice) {
+  slice.reading ??= (async () => {
+    const place = record.slices.indexOf(slice);
+    const blocks = Array.from({ length: record.blocks }, (_, block) => part(`maps-${place}-${block}`, Uint8Array));
+    slice.numbers = await part(`numbers-${place}`, Float32Array);
+    slice.uniform = await part(`uniform-${place}`, Float32Array);
+    slice.predictions = await part(`predictions-${place}`, Uint8Array);
+    slice.maps = await Promise.all(blocks);
+    slice.ready = true;
+    return slice;
+  })();
+  return slice.reading;
+}
+
+const DISTANCE = 0, DISTANCE_WITHOUT_SINKS = 1, OWN = 2, LARGEST = 3;
+
+function number(slice, which, block, view, query) {
+  return slice.numbers[((which * record.blocks + block) * NUM_VIEWS + view) * slice.tokens + query];
+}
+
+function meanOverQueries(slice, which, block, view) {
+  let sum = 0, count = 0;
+  for (let query = 0; query < slice.tokens; query++) {
+    const value = number(slice, which, block, view, query);
+    if (Number.isFinite(value)) { sum += value; count++; }
+  }
+  return count ? sum / count : NaN;
+}
+
+function addRow(slice, block, view, query, weights, share) {
+  const stored = view === ROLLOUT ? record.heads : view;
+  const start = (stored * slice.tokens + query) * slice.tokens, bytes = slice.maps[block];
+  const step = share * number(slice, LARGEST, block, view, query) / record.levels;
+  for (let key = 0; key < slice.tokens; key++) weights[key] += step * bytes[start + key];
+}
+
+// One query's attention over all keys; with the sinks taken away the rest is brought back to a sum of 1.
+function weightsOf(slice, block, view, query, withoutSinks) {
+  const weights = new Float32Array(slice.tokens);
+  if (view !== MEAN) addRow(slice, block, view, query, weights, 1);
+  else for (let head = 0; head < record.heads; head++) addRow(slice, block, head, query, weights, 1 / record.heads);
+  if (!withoutSinks) return weights;
+  for (const key of slice.sinks[block][view]) weights[key] = 0;
+  const left = weights.reduce((sum, weight) => sum + weight, 0);
+  return left > 0 ? weights.map(weight => weight / left) : weights;
+}
