@@ -22,7 +22,7 @@ from timm.utils import AttentionExtract
 from torch import Tensor, nn
 
 import trimformer as tf
-from trimformer.attention.geometry import token_distances
+from trimformer.attention.measures.geometry import token_distances
 
 IMAGE_SIZE, PATCH_SIZE, BATCH_SIZE = 224, 16, 8
 WIDTHS = {"base": (768, 12), "small": (384, 6), "tiny": (192, 3)}

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 import trimformer as tf
-from trimformer.attention.examples import example_of_run, examples_of_runs, record_example, turned_upright
+from trimformer.attention.showing.examples import example_of_run, examples_of_runs, record_example, turned_upright
 from trimformer.data.catalogue import load_dataset
 from trimformer.data.preparation.native_grid import AS_STORED, NativeGrid
 from trimformer.records.attention_example import AttentionExample, covering_patches, half_residual_rollout

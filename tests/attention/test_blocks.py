@@ -20,8 +20,8 @@ from foreign_networks import (
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from trimformer.attention.blocks import find_transformer
-from trimformer.attention.record import record_attention
+from trimformer.attention.recording.record import record_attention
+from trimformer.attention.transformer.blocks import find_transformer
 from trimformer.models import create_model
 from trimformer.records.errors import UserError
 

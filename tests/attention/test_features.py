@@ -3,7 +3,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from trimformer.attention.features import principal_components
+from trimformer.attention.showing.features import principal_components
 
 
 def test_components_are_eigenvectors_of_the_covariance_of_the_counted_patches() -> None:

@@ -17,7 +17,7 @@ from foreign_networks import (
 )
 from torch import Tensor, nn
 
-from trimformer.attention.record import record_attention
+from trimformer.attention.recording.record import record_attention
 from trimformer.models import create_model
 
 every_network = pytest.mark.parametrize("name", NETWORKS)

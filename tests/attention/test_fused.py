@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from trimformer.attention.fused import Heads, heads_of, see_functions
+from trimformer.attention.calls.fused import Heads, heads_of, see_functions
 from trimformer.records.errors import UserError
 
 TOKENS = torch.randn(5, 2, 12, generator=torch.Generator().manual_seed(0))

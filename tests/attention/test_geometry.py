@@ -1,6 +1,6 @@
 import torch
 
-from trimformer.attention.geometry import Region, covering_tokens, token_distances
+from trimformer.attention.measures.geometry import Region, covering_tokens, token_distances
 
 
 def test_distances_follow_rows_and_columns_of_different_size() -> None:

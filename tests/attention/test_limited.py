@@ -10,10 +10,10 @@ from foreign_networks import HEADS, IMAGES, NETWORKS, WIDTH, OwnNetwork, foreign
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from trimformer.attention.blocks import AttentionBlock, Transformer, find_transformer
-from trimformer.attention.limited import limited_attention
-from trimformer.attention.record import record_attention
-from trimformer.attention.token_grid import TokenGrid
+from trimformer.attention.ablation.limited import limited_attention
+from trimformer.attention.recording.record import record_attention
+from trimformer.attention.transformer.blocks import AttentionBlock, Transformer, find_transformer
+from trimformer.attention.transformer.token_grid import TokenGrid
 from trimformer.models import SegmentationModel, create_model
 from trimformer.records.errors import UserError
 

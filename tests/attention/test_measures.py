@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from trimformer.attention.geometry import Region, token_distances
-from trimformer.attention.measures import RegionMeasures
-from trimformer.attention.rollout import half_residual
+from trimformer.attention.measures.geometry import Region, token_distances
+from trimformer.attention.measures.region_measures import RegionMeasures
+from trimformer.attention.measures.rollout import half_residual
 
 GRID = (14, 14)
 

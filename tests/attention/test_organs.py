@@ -5,7 +5,7 @@ import pytest
 import torch
 from foreign_networks import IMAGES, foreign, reference_maps
 
-from trimformer.attention.organs import OrganSums, cover_of, measure_organs, organ_mass
+from trimformer.attention.measures.organs import OrganSums, cover_of, measure_organs, organ_mass
 from trimformer.data.batch import Batch
 from trimformer.records.errors import UserError
 

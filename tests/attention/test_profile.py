@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from trimformer.attention.blocks import find_transformer
-from trimformer.attention.geometry import Region, covering_tokens, token_distances
-from trimformer.attention.measures import RegionMeasures
-from trimformer.attention.observe import AttentionCall, observe_attention
+from trimformer.attention.measures.geometry import Region, covering_tokens, token_distances
+from trimformer.attention.measures.region_measures import RegionMeasures
+from trimformer.attention.measures.rollout import half_residual, norm_weighted
 from trimformer.attention.profile import profile_attention
-from trimformer.attention.rollout import half_residual, norm_weighted
+from trimformer.attention.transformer.blocks import find_transformer
+from trimformer.attention.transformer.observe import AttentionCall, observe_attention
 from trimformer.data.batch import Batch
 from trimformer.models import SegmentationModel, create_model
 from trimformer.records.errors import UserError

@@ -7,10 +7,15 @@ import torch
 from brute_force import far_ratios, positions
 from foreign_networks import foreign, traces
 
-from trimformer.attention.blocks import find_transformer
-from trimformer.attention.geometry import Region, token_distances
-from trimformer.attention.receptive_field import add_receptive_field, centred, field_values, measure_receptive_field
-from trimformer.attention.sums import PatientMeans
+from trimformer.attention.measures.geometry import Region, token_distances
+from trimformer.attention.measures.receptive_field import (
+    add_receptive_field,
+    centred,
+    field_values,
+    measure_receptive_field,
+)
+from trimformer.attention.measures.sums import PatientMeans
+from trimformer.attention.transformer.blocks import find_transformer
 from trimformer.data.batch import Batch
 from trimformer.models import SegmentationModel, create_model
 from trimformer.records.errors import UserError

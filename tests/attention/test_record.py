@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from trimformer.attention.record import Recording, record_attention
+from trimformer.attention.recording.record import Recording, record_attention
 from trimformer.models import SegmentationModel, create_model
 from trimformer.records.errors import UserError
 

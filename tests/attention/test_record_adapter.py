@@ -7,11 +7,11 @@ import torch
 from foreign_networks import HEADS, WIDTH, Patches, traces
 from torch import Tensor, nn
 
-from trimformer.attention.adapter import AttentionAdapter
-from trimformer.attention.fused import Heads
-from trimformer.attention.record import record_attention
-from trimformer.attention.token_grid import TokenGrid
-from trimformer.attention.token_places import places_on_grid
+from trimformer.attention.calls.fused import Heads
+from trimformer.attention.calls.token_places import places_on_grid
+from trimformer.attention.recording.adapter import AttentionAdapter
+from trimformer.attention.recording.record import record_attention
+from trimformer.attention.transformer.token_grid import TokenGrid
 from trimformer.records.errors import UserError
 
 IMAGES = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))

@@ -11,7 +11,7 @@ from torch.overrides import _get_current_function_mode_stack
 from torch.utils.checkpoint import checkpoint
 from written_networks import EagerNetwork, written
 
-from trimformer.attention.record import record_attention
+from trimformer.attention.recording.record import record_attention
 from trimformer.models import create_model
 from trimformer.records.errors import UserError
 

@@ -9,7 +9,7 @@ from timm.models.swin_transformer import SwinTransformer
 from torch import Tensor, nn
 from windowed_reference import middles, window_maps
 
-from trimformer.attention.record import Recording, record_attention
+from trimformer.attention.recording.record import Recording, record_attention
 
 Block = tuple[str, tuple[int, ...], tuple[int, ...], tuple[int, ...], int]
 """Name, token grid, window, shift, and pixels a token."""

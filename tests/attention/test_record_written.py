@@ -5,7 +5,7 @@ from torch import Tensor
 from written_networks import WRITTEN, EagerNetwork, reference, written
 
 from trimformer.attention.profile import profile_attention
-from trimformer.attention.record import record_attention
+from trimformer.attention.recording.record import record_attention
 
 every_network = pytest.mark.parametrize("name", WRITTEN)
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from trimformer.attention.geometry import Region, token_distances
-from trimformer.attention.region_sums import RegionSums
+from trimformer.attention.measures.geometry import Region, token_distances
+from trimformer.attention.measures.region_sums import RegionSums
 
 
 def test_the_sums_of_two_regions_are_those_over_pairs() -> None:

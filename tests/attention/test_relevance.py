@@ -8,7 +8,7 @@ from foreign_networks import IMAGES, AsSegmentation, foreign, traces
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from trimformer.attention.relevance import class_relevance
+from trimformer.attention.measures.relevance import class_relevance
 from trimformer.records.errors import UserError
 
 HEADS, WIDTH = 3, 24

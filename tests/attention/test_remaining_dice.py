@@ -13,12 +13,12 @@ from foreign_networks import AsSegmentation, foreign, traces
 from made_patients import LABELS, made_patient
 from torch import Tensor, nn
 
-from trimformer.attention.blocks import find_transformer
-from trimformer.attention.causal_radius import causal_radius, causal_radius_of_run, default_radii
-from trimformer.attention.limited import limited_attention
-from trimformer.attention.remaining_dice import dice_under_conditions
-from trimformer.attention.skip import dice_of_first_blocks, skipped_blocks, skipped_blocks_of_run
-from trimformer.attention.token_grid import TokenGrid
+from trimformer.attention.ablation.causal_radius import causal_radius, causal_radius_of_run, default_radii
+from trimformer.attention.ablation.limited import limited_attention
+from trimformer.attention.ablation.remaining_dice import dice_under_conditions
+from trimformer.attention.ablation.skip import dice_of_first_blocks, skipped_blocks, skipped_blocks_of_run
+from trimformer.attention.transformer.blocks import find_transformer
+from trimformer.attention.transformer.token_grid import TokenGrid
 from trimformer.compression import keep_blocks
 from trimformer.data.preparation.slices import PatientSlices
 from trimformer.metrics.dice import dice

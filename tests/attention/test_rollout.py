@@ -3,8 +3,8 @@ import pytest
 import torch
 from torch import nn
 
-from trimformer.attention.observe import AttentionCall
-from trimformer.attention.rollout import half_residual, norm_weighted
+from trimformer.attention.measures.rollout import half_residual, norm_weighted
+from trimformer.attention.transformer.observe import AttentionCall
 
 
 def attention_call(seed: int = 0) -> AttentionCall:

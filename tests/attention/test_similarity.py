@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from trimformer.attention.geometry import covering_tokens
-from trimformer.attention.similarity import (
+from trimformer.attention.measures.geometry import covering_tokens
+from trimformer.attention.measures.similarity import (
     SimilaritySums,
     SimilarityWatcher,
     cka,

@@ -5,9 +5,9 @@ import torch
 from foreign_networks import IMAGES, NETWORKS, foreign, traces
 from torch import Tensor, nn
 
-from trimformer.attention.blocks import AttentionBlock, Transformer, find_transformer
-from trimformer.attention.states import observe_states, run_blocks
-from trimformer.attention.token_grid import TokenGrid
+from trimformer.attention.transformer.blocks import AttentionBlock, Transformer, find_transformer
+from trimformer.attention.transformer.states import observe_states, run_blocks
+from trimformer.attention.transformer.token_grid import TokenGrid
 from trimformer.records.errors import UserError
 
 

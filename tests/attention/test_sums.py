@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from trimformer.attention.sums import PatientMeans
+from trimformer.attention.measures.sums import PatientMeans
 
 VALUES = torch.randn(6, 2, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 WEIGHTS = torch.tensor([1.0, 2.0, 0.0, 4.0, 1.0, 3.0])

@@ -4,9 +4,9 @@ import torch
 from foreign_networks import IMAGES, WIDTH, OwnNetwork, foreign, traces
 from torch import Tensor, nn
 
-from trimformer.attention.blocks import find_transformer
-from trimformer.attention.states import run_blocks
-from trimformer.attention.token_gradients import FieldSample, sample_field, token_fields
+from trimformer.attention.measures.token_gradients import FieldSample, sample_field, token_fields
+from trimformer.attention.transformer.blocks import find_transformer
+from trimformer.attention.transformer.states import run_blocks
 from trimformer.records.errors import UserError
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from trimformer.attention.token_grid import TokenGrid, find_token_grid
+from trimformer.attention.transformer.token_grid import TokenGrid, find_token_grid
 
 
 @pytest.mark.parametrize(

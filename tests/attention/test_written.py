@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from trimformer.attention.fused import Heads, see_functions
-from trimformer.attention.written import AttentionReader
+from trimformer.attention.calls.fused import Heads, see_functions
+from trimformer.attention.calls.written import AttentionReader
 
 
 def draw(*shape: int) -> Tensor:

@@ -8,10 +8,10 @@ from itertools import chain
 import torch
 from torch import Tensor, nn
 
-from trimformer.attention.blocks import find_transformer
-from trimformer.attention.evaluating import evaluating
-from trimformer.attention.measures import Values
-from trimformer.attention.sums import PatientMeans
+from trimformer.attention.measures.region_measures import Values
+from trimformer.attention.measures.sums import PatientMeans
+from trimformer.attention.transformer.blocks import find_transformer
+from trimformer.attention.transformer.evaluating import evaluating
 from trimformer.attention.twin import permuted_twin
 from trimformer.attention.watch import Regions, Watcher, foreground_of, regions_of, uniform_values, watch
 from trimformer.data.batch import Batch

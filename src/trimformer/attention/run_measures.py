@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from trimformer.attention.organs import measure_organs
-from trimformer.attention.receptive_field import measure_receptive_field
-from trimformer.attention.similarity import measure_similarity
+from trimformer.attention.measures.organs import measure_organs
+from trimformer.attention.measures.receptive_field import measure_receptive_field
+from trimformer.attention.measures.similarity import measure_similarity
 from trimformer.data.batch import Batch, profile_batches
 from trimformer.data.catalogue import load_dataset
 from trimformer.data.dataset import Dataset

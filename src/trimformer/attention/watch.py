@@ -4,13 +4,13 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor, nn
 
-from trimformer.attention.blocks import Transformer
-from trimformer.attention.geometry import Region, covering_tokens, token_distances
-from trimformer.attention.measures import RegionMeasures, Values, named
-from trimformer.attention.observe import AttentionCall, observe_attention
-from trimformer.attention.region_sums import RegionSums
-from trimformer.attention.rollout import half_identity, norm_weighted
-from trimformer.attention.token_grid import TokenGrid
+from trimformer.attention.measures.geometry import Region, covering_tokens, token_distances
+from trimformer.attention.measures.region_measures import RegionMeasures, Values, named
+from trimformer.attention.measures.region_sums import RegionSums
+from trimformer.attention.measures.rollout import half_identity, norm_weighted
+from trimformer.attention.transformer.blocks import Transformer
+from trimformer.attention.transformer.observe import AttentionCall, observe_attention
+from trimformer.attention.transformer.token_grid import TokenGrid
 from trimformer.data.batch import Batch
 from trimformer.records.errors import UserError
 

@@ -69,7 +69,7 @@ def _examples(
     folders: dict[str, "RunFolder"], patient: str | None, slice_index: int | None, blocks: list[int], head: int | None
 ) -> dict[str, "AttentionExample"]:
     """The slice that is drawn, as each run sees it; a block or a head that is not there is told."""
-    from trimformer.attention.examples import examples_of_runs
+    from trimformer.attention.showing.examples import examples_of_runs
 
     examples = examples_of_runs(folders, patient, slice_index)
     for example in examples.values():

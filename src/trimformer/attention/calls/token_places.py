@@ -1,0 +1,87 @@
+"""Where the queries and keys of one block lie on the image, windows and shifts included."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from trimformer.attention.calls.product_places import Coordinates
+from trimformer.attention.transformer.token_grid import TokenGrid
+
+
+@dataclass(frozen=True)
+class TokenPlaces:
+    """The places of a block's tokens, the same for every image.
+
+    Maps (batch, heads, queries, keys) of a block with windows hold all windows of the first image, then those of the
+    second, and so on: `maps.unflatten(0, (-1, places.num_windows))`.
+    """
+
+    grid_size: tuple[int, ...]
+    """Rows and columns of tokens; of a volume, tokens along each of its three axes."""
+    patch_size: tuple[float, ...]
+    """Pixels that a token stands for, along each axis."""
+    query_px: Float[Tensor, "windows queries axes"]
+    """The middle of each query's patch, in pixels from the image's corner; NaN for class tokens and padding."""
+    key_px: Float[Tensor, "windows keys axes"]
+    """The same of each key."""
+
+    @property
+    def num_windows(self) -> int:
+        """Windows an image; 1 where all tokens see each other."""
+        return len(self.query_px)
+
+    @property
+    def num_prefix_tokens(self) -> int:
+        """Tokens in front of the patches that stand for no place: class, distillation and register tokens."""
+        nowhere = self.query_px.isnan().any(dim=-1)
+        return int(nowhere.cumprod(dim=1).sum(dim=1).min()) if self.num_windows == 1 else 0
+
+    def distances(self, spacing: tuple[float, ...] | None = None) -> Float[Tensor, "windows queries keys"]:
+        """Euclidean distance from each query to each key, in pixels, or in the unit of a pixel's sides.
+
+        Args:
+            spacing: Side of a pixel along each axis, in mm; 1 without it.
+        """
+        side = torch.tensor(spacing or (1.0,) * len(self.grid_size), dtype=torch.float64)
+        difference = self.query_px.double()[:, :, None] - self.key_px.double()[:, None]
+        return (difference * side).norm(dim=-1)
+
+
+def places_on_grid(grid: TokenGrid) -> TokenPlaces:
+    """The places of all patches of a grid, row by row, after those tokens that have none."""
+    middles = [(torch.arange(size) + 0.5) * grid.patch_size for size in grid.grid_size]
+    patches = torch.cartesian_prod(*middles)
+    tokens = torch.cat([patches.new_full((grid.num_prefix_tokens, 2), torch.nan), patches])[None]
+    return TokenPlaces(grid.grid_size, (float(grid.patch_size),) * 2, tokens, tokens)
+
+
+def traced_places(queries: Coordinates, keys: Coordinates, batch: int) -> TokenPlaces | None:
+    """The places of one block from the coordinates of its queries and keys, (batch * windows, tokens) each.
+
+    None where no token has a place, or windows do not stand image by image.
+    """
+    image, windows = queries[0], len(queries[0]) // batch
+    expected = torch.arange(1, batch + 1, device=image.device).repeat_interleave(windows)[:, None]
+    if len(image) != batch * windows or not ((image == 0) | (image == expected)).all():
+        return None
+    query_px, key_px = (_first_image(coordinates, windows) for coordinates in (queries, keys))
+    finer = query_px if query_px.shape[1] >= key_px.shape[1] else key_px
+    if finer.isnan().all() or query_px.isnan().all() or key_px.isnan().all():
+        return None
+    grid_size, patch_size = zip(*[_regular(finer[..., axis]) for axis in range(finer.shape[-1])], strict=True)
+    return TokenPlaces(grid_size, patch_size, query_px, key_px)
+
+
+def _first_image(coordinates: Coordinates, windows: int) -> Float[Tensor, "windows tokens axes"]:
+    places = torch.stack([axis[:windows] for axis in coordinates[1:]], dim=-1)
+    return places.masked_fill((places == 0).any(dim=-1, keepdim=True), torch.nan).cpu()
+
+
+def _regular(coordinates: Float[Tensor, "windows tokens"]) -> tuple[int, float]:
+    """How many different coordinates there are, and how far apart; of a single one, twice its distance to the edge."""
+    known = coordinates[~coordinates.isnan()]
+    different = (known * 16).round().unique() / 16
+    steps = different.diff()
+    return len(different), float(steps.median()) if len(steps) else 2 * float(different[0])

@@ -1,0 +1,1 @@
+"""What maps, gradients and states say of how far a block looks."""

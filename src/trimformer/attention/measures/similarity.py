@@ -1,0 +1,155 @@
+"""How alike the token states are after any two blocks, and how much each block changes them."""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from trimformer.attention.measures.region_measures import Values, named
+from trimformer.attention.measures.sums import PatientMeans
+from trimformer.attention.transformer.evaluating import evaluating
+from trimformer.attention.transformer.passes import batches_with_transformer
+from trimformer.attention.transformer.states import run_blocks
+from trimformer.attention.watch import regions_of
+from trimformer.data.batch import Batch
+from trimformer.records.patient_measures import PatientMeasures
+
+Grams = Float[Tensor, "depths batch tokens tokens"]
+
+
+def measure_similarity(model: nn.Module, batches: Iterable[Batch | Tensor]) -> PatientMeasures:
+    """Debiased linear CKA between the states at every two depths, and the influence of every block, per patient.
+
+    One pass without gradients up to the last block; memory does not grow with the number of slices.
+
+    Args:
+        model: Any network with one sequence of transformer blocks.
+        batches: Batches, or plain image tensors, which count as one patient.
+
+    Returns:
+        `"{region}/cka"` (patients, depths, depths), depth 0 what enters the first block; region `foreground` or
+        `all`; `"{region}/block_influence"` (patients, blocks). Prefix tokens are left out.
+
+    Raises:
+        UserError: There is no batch, or no block.
+
+    Example:
+        >>> import trimformer as tf
+        >>> model = tf.create_model("unetr", num_classes=2, num_blocks=2, size="tiny", image_size=32, patch_size=8)
+        >>> similarity = measure_similarity(model, [torch.randn(2, 1, 32, 32)])
+        >>> similarity.measures["all/cka"].shape, similarity.measures["all/block_influence"].shape
+        ((1, 3, 3), (1, 2))
+    """
+    transformer, told = batches_with_transformer(model, batches)
+    sums = SimilaritySums()
+    with evaluating(model), torch.inference_mode():
+        for batch in told:
+            regions = regions_of(batch, transformer.grid)
+            tokens = {name: measure.region.tokens for name, measure in regions.items()}
+            watcher = SimilarityWatcher(tokens, transformer.grid.num_prefix_tokens)
+            run_blocks(model, transformer, batch.images, watcher)
+            sums.add(batch.patient_ids, watcher)
+    return sums.measures(transformer.names)
+
+
+class SimilarityWatcher:
+    """Compares the states of one forward pass as they are told, depth after depth (a `StateObserver`)."""
+
+    def __init__(self, tokens: Mapping[str, Bool[Tensor, "batch tokens"]], num_prefix_tokens: int = 0) -> None:
+        self.tokens = tokens
+        self._num_prefix_tokens = num_prefix_tokens
+        self._grams: list[Tensor] = []
+        self._changes: list[Tensor] = []
+        self._previous: Tensor | None = None
+
+    def __call__(self, _depth: int, states: Float[Tensor, "batch tokens width"]) -> None:
+        """Keep what the comparison needs: products of tokens, not the states."""
+        patches = states[:, self._num_prefix_tokens :]
+        patches = patches.to(torch.promote_types(patches.dtype, torch.float32))
+        self._grams.append(gram(patches))
+        if self._previous is not None:
+            self._changes.append(1 - F.cosine_similarity(self._previous, patches, dim=-1))
+        self._previous = patches.clone()
+
+    def values(self) -> Values:
+        """`"{region}/hsic"` (batch, depths, depths) and `"{region}/block_influence"` (batch, blocks), NaN where empty.
+
+        Block influence is 1 - the mean over tokens of cos(x_l, x_(l+1)) (Men et al. 2024, ShortGPT, equation 1).
+        """
+        grams, changes, values = torch.stack(self._grams), torch.stack(self._changes, dim=1), Values()
+        for region, tokens in self.tokens.items():
+            counts = tokens.sum(dim=1)
+            influence = (changes * tokens[:, None]).sum(dim=-1) / counts[:, None]
+            values |= named(region, {"hsic": unbiased_hsic(grams, tokens), "block_influence": influence})
+        return values
+
+
+class SimilaritySums:
+    """Sums over slices, per patient, from which CKA is made at the end; those of two halves merge to the whole."""
+
+    def __init__(self) -> None:
+        self._means = PatientMeans()
+
+    def add(self, patient_ids: tuple[str, ...], watcher: SimilarityWatcher) -> None:
+        """Add the slices of one pass; each counts by its number of tokens in the region."""
+        values = watcher.values()
+        for region, tokens in watcher.tokens.items():
+            chosen = {name: value for name, value in values.items() if name.startswith(f"{region}/")}
+            self._means.add(patient_ids, chosen, tokens.sum(dim=1))
+
+    def merge(self, other: "SimilaritySums") -> None:
+        """Add everything that `other` has seen."""
+        self._means.merge(other._means)
+
+    def measures(self, block_names: tuple[str, ...]) -> PatientMeasures:
+        """What `measure_similarity` returns."""
+        found = self._means.means()
+        hsics = {name.removesuffix("hsic"): array for name, array in found.items() if name.endswith("/hsic")}
+        return PatientMeasures(
+            patient_ids=self._means.patient_ids,
+            measures={f"{region}cka": cka(hsic) for region, hsic in hsics.items()}
+            | {name: array for name, array in found.items() if name.endswith("/block_influence")},
+            about={"block_names": list(block_names)},
+        )
+
+
+def gram(patches: Float[Tensor, "batch tokens width"]) -> Float[Tensor, "batch tokens tokens"]:
+    """Inner products of every slice's tokens, centred: HSIC does not change by it, and rounding is less."""
+    centred = patches - patches.mean(dim=1, keepdim=True)
+    return centred @ centred.transpose(1, 2)
+
+
+def unbiased_hsic(grams: Grams, tokens: Bool[Tensor, "batch tokens"]) -> Float[Tensor, "batch depths depths"]:
+    """The Hilbert-Schmidt independence criterion of any two depths on each slice's tokens, without bias.
+
+    HSIC_1 of Song et al. (2012, equation 5) with linear kernels, the tokens of a slice as the sample:
+    [tr(K L) + (1' K 1)(1' L 1) / ((n - 1)(n - 2)) - 2 / (n - 2) 1' K L 1] / (n (n - 3)), diagonals of K and L zero.
+    NaN for a slice with fewer than 4 tokens.
+    """
+    marked = tokens.double()
+    pairs = marked[:, :, None] * marked[:, None, :]
+    pairs.diagonal(dim1=1, dim2=2).zero_()
+    hsics = []
+    for slice_grams, slice_pairs in zip(grams.unbind(dim=1), pairs, strict=True):  # one by one: float64 is large
+        kept = slice_grams.double() * slice_pairs
+        n, rows = float(slice_pairs.any(dim=1).sum()), kept.sum(dim=-1)
+        traces, totals = kept.flatten(1) @ kept.flatten(1).T, rows.sum(dim=-1)
+        if n < 4:
+            hsics.append(torch.full_like(traces, torch.nan))
+            continue
+        crossed = totals[:, None] * totals / ((n - 1) * (n - 2)) - 2 / (n - 2) * (rows @ rows.T)
+        hsics.append((traces + crossed) / (n * (n - 3)))
+    return torch.stack(hsics)
+
+
+def cka(hsic: Float[np.ndarray, "*patients depths depths"]) -> Float[np.ndarray, "*patients depths depths"]:
+    """HSIC(k, l) / sqrt(HSIC(k, k) HSIC(l, l)) of mean HSIC_1 over mini-batches (Nguyen et al. 2021, equation 3).
+
+    A mini-batch is here one slice, whatever batches the model was run with. NaN where the states do not vary.
+    """
+    own = np.diagonal(hsic, axis1=-2, axis2=-1)
+    own = np.sqrt(np.where(own > 0, own, np.nan))
+    return hsic / (own[..., :, None] * own[..., None, :])

@@ -1,0 +1,1 @@
+"""The maps of every block, recorded without changing the model."""

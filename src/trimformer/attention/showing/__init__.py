@@ -1,0 +1,1 @@
+"""Single slices with all their maps, for figures and for the explorer."""

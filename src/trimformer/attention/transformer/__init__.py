@@ -1,0 +1,1 @@
+"""The sequence of blocks in a network, found, run and observed."""

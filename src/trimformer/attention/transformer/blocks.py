@@ -1,0 +1,128 @@
+"""The transformer inside any network: its blocks in their order, and what lies between attention and residual."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from trimformer.attention.calls.follow import Event, follow
+from trimformer.attention.transformer.naming import name_blocks, nothing_recorded, one_shape
+from trimformer.attention.transformer.token_grid import TokenGrid, find_token_grid
+from trimformer.records.errors import UserError
+
+
+@dataclass(frozen=True)
+class AttentionBlock:
+    """One transformer block."""
+
+    name: str
+    module: nn.Module
+    projection: nn.Linear
+    """W_O, which mixes the heads."""
+    layer_scale: Tensor | None = None
+    """What multiplies the output of W_O, channel by channel."""
+    tokens_first: bool = False
+    """Whether the block takes (tokens, batch, width) and not (batch, tokens, width)."""
+
+
+@dataclass(frozen=True)
+class Transformer:
+    """The blocks of a network, in the order in which they run, and the grid of their tokens."""
+
+    blocks: tuple[AttentionBlock, ...]
+    grid: TokenGrid
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The blocks' names."""
+        return tuple(block.name for block in self.blocks)
+
+
+def own_transformer(model: nn.Module) -> Transformer | None:
+    """What a hybrid says of itself by `model.transformer`; None for a network that is not ours.
+
+    Raises:
+        UserError: A hybrid without a block.
+    """
+    transformer: Any = getattr(model, "transformer", None)
+    blocks = getattr(transformer, "blocks", None)
+    told = all(hasattr(transformer, name) for name in ("taps", "grid_size", "patch_size"))
+    if not told or not isinstance(blocks, nn.ModuleList):
+        return None
+    if len(blocks) == 0:
+        raise nothing_recorded(model, ())
+    modules: list[Any] = list(blocks)
+    return Transformer(
+        tuple(AttentionBlock(f"blocks.{index}", block, block.attn.proj) for index, block in enumerate(modules)),
+        TokenGrid(tuple(transformer.grid_size), transformer.patch_size),
+    )
+
+
+@torch.no_grad()
+def find_transformer(model: nn.Module, images: Tensor) -> Transformer:
+    """The transformer of any network, found by looking at how it treats one image; ours tell it without that.
+
+    Args:
+        model: A network in evaluation mode.
+        images: (batch, channels, rows, columns); the first is shown to the network.
+
+    Raises:
+        UserError: No attention runs; the blocks are no plain sequence with one attention each; tokens lie on
+            no grid; or a block has no linear W_O.
+
+    Example:
+        >>> import timm
+        >>> vit = timm.create_model("vit_tiny_patch16_224", img_size=64, depth=2).eval()
+        >>> transformer = find_transformer(vit, torch.zeros(1, 3, 64, 64))
+        >>> transformer.names, transformer.grid.grid_size, transformer.grid.num_prefix_tokens
+        (('blocks.0', 'blocks.1'), (4, 4), 1)
+    """
+    if own := own_transformer(model):
+        return own
+    events: list[Event] = []
+    with follow(model, lambda event, _: events.append(event), lambda: None):
+        model(images[:1])
+    names = name_blocks(model, events)
+    batch, _, num_tokens, _ = one_shape(events)
+    grid = find_token_grid(model, num_tokens, (images.shape[-2], images.shape[-1])) if batch == 1 else None
+    if grid is None:
+        raise UserError(
+            "A block's tokens are square patches of the whole image, with at most 8 tokens in front",
+            f"attention among {num_tokens} tokens of {tuple(images.shape[-2:])} pixels, {batch} times an image",
+            "Give images whose sides the patch divides; attention in windows cannot be measured yet.",
+        )
+    return Transformer(tuple(_block(model, name, events) for name in names), grid)
+
+
+def _block(model: nn.Module, name: str, events: Sequence[Event]) -> AttentionBlock:
+    """What a block does with its attention, read from what happened inside it."""
+    inside = [event for event in events if name in event.stack]
+    start = next(index for index, event in enumerate(inside) if event.kind == "attention")
+    attention, after = inside[start], [event for event in inside[start + 1 :] if event.kind == "module"]
+    linears = [index for index, event in enumerate(after) if isinstance(event.module, nn.Linear)]
+    projection: Any = getattr(attention.module, "out_proj", None)
+    if not isinstance(attention.module, nn.MultiheadAttention):
+        projection = after[linears[0]].module if linears else None
+        after = after[linears[0] + 1 :] if linears else []
+    _, num_heads, num_tokens, depth = attention.shapes[1]
+    shape = next(iter(inside[0].shapes), ())
+    if len(shape) != 3 or projection is None or projection.weight.shape != (shape[-1], num_heads * depth):
+        raise UserError(
+            "In a block, a linear layer leads from the heads back to the width of the tokens",
+            f"none in {name}, tokens {shape} and {num_heads} heads of {depth}",
+            "Give a network whose blocks take tokens (batch, tokens, width) and end their attention so.",
+        )
+    return AttentionBlock(name, model.get_submodule(name), projection, _layer_scale(after), shape[0] == num_tokens)
+
+
+def _layer_scale(after: Sequence[Event]) -> Tensor | None:
+    """The vector that multiplies every token right after W_O, if such a module comes there."""
+    following = next((event.module for event in after if any(True for _ in event.module.parameters())), nn.Identity())
+    parameters = list(following.parameters())
+    if len(parameters) != 1 or parameters[0].ndim != 1:
+        return None
+    (scale,) = parameters
+    tokens = torch.linspace(-1, 2, 2 * len(scale), dtype=scale.dtype, device=scale.device).view(1, 2, -1)
+    return scale.detach() if torch.allclose(following(tokens.clone()), tokens * scale) else None
