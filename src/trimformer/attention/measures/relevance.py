@@ -25,8 +25,13 @@ class Relevance:
     patches: Float[Tensor, "batch patches"]
     """Relevance of every patch: the mean over the mask's patches of R - I, so that being there counts nothing; NaN
     for a slice whose mask is empty."""
-    full: Float[Tensor, "batch tokens tokens"]
-    """R after the last block, prefix tokens included."""
+    after_blocks: Float[Tensor, "blocks batch tokens tokens"]
+    """R after each block, prefix tokens included."""
+
+    @property
+    def full(self) -> Float[Tensor, "batch tokens tokens"]:
+        """R after the last block."""
+        return self.after_blocks[-1]
 
 
 def class_relevance(
@@ -61,10 +66,10 @@ def class_relevance(
     with evaluating(model), without_weight_gradients(model):
         transformer = find_transformer(model, images)
         steps = _weighted_attention(model, transformer, images, lambda logits: _target(logits, class_index, mask))
-    full = torch.eye(steps[0].shape[-1], dtype=steps[0].dtype, device=steps[0].device).expand_as(steps[0])
+    after = [torch.eye(steps[0].shape[-1], dtype=steps[0].dtype, device=steps[0].device).expand_as(steps[0])]
     for step in steps:
-        full = full + step @ full
-    return Relevance(_of_patches(full, transformer, mask), full)
+        after.append(after[-1] + step @ after[-1])
+    return Relevance(_of_patches(after[-1], transformer, mask), torch.stack(after[1:]))
 
 
 def _target(logits: Any, class_index: int, mask: Tensor) -> Tensor:
