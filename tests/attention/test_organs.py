@@ -35,7 +35,7 @@ def by_loops(maps: np.ndarray, labels: np.ndarray, first: int, second: int) -> t
         for query in covers(slice_labels, first):
             own.append(sum(float(slice_maps[query, key]) for key in keys))
             even.append(len(keys) / 16)
-    return np.mean(own) if own else np.nan, sum(own) / sum(even) if sum(even) else np.nan
+    return float(np.mean(own)) if own else np.nan, sum(own) / sum(even) if sum(even) else np.nan
 
 
 def patches_only(maps: torch.Tensor) -> np.ndarray:

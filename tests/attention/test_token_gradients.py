@@ -69,11 +69,11 @@ def test_the_field_of_convolutions_is_the_one_worked_by_hand_at_every_depth(num_
     for depth in range(3):
         inner = found[depth, 0, 0].view(8, 8)
         expected = torch.zeros(8, 8, dtype=torch.float64)
-        expected[2:5, 2:5] = torch.tensor([[1.0, 10, 1], [10, 100, 10], [1, 10, 1]]) / 144
+        expected[2:5, 2:5] = torch.tensor([[1, 10, 1], [10, 100, 10], [1, 10, 1]]).double() / 144
         assert inner.numpy() == pytest.approx(expected.numpy(), abs=1e-12)
         corner = found[depth, 0, 1].view(8, 8)
         expected = torch.zeros(8, 8, dtype=torch.float64)
-        expected[:2, :2] = torch.tensor([[100.0, 10], [10, 1]]) / 121
+        expected[:2, :2] = torch.tensor([[100, 10], [10, 1]]).double() / 121
         assert corner.numpy() == pytest.approx(expected.numpy(), abs=1e-12)
 
 
@@ -112,6 +112,6 @@ def test_a_sample_takes_one_token_of_every_stretch_and_follows_from_the_slice_al
 def test_a_state_without_a_gradient_is_an_error() -> None:
     network = foreign("own").requires_grad_(False)
     transformer, sample = find_transformer(network, IMAGES), exact([[0], [0]])
-    network.patches.forward = torch.no_grad()(network.patches.forward)  # type: ignore[union-attr, assignment]
+    network.patches.forward = torch.no_grad()(network.patches.forward)  # type: ignore[union-attr]
     with pytest.raises(UserError, match="operations that have a gradient"):
         token_fields(network, transformer, IMAGES, sample)

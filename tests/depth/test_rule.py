@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from trimformer.depth import choose_depth
+from trimformer.depth.choose_run import choose_run
+from trimformer.records.depth import DepthChoice
+from trimformer.records.errors import UserError
+from trimformer.records.patient_measures import PatientMeasures
 from trimformer.records.profile import AttentionProfile
+from trimformer.records.run_folder import RunFolder
 
 PATIENTS, BLOCKS, HEADS = 8, 4, 2
 NOISE = np.linspace(-0.01, 0.01, PATIENTS)[:, None]
@@ -80,10 +85,88 @@ def test_a_failed_condition_or_gate_is_inconclusive_and_named(changes: dict[str,
     assert reason in choice.reason
 
 
-def test_the_receptive_field_gate_is_reported_as_not_checked() -> None:
-    gates = {gate["name"]: gate["passed"] for gate in choose_depth(profile([0.6] * 4)).evidence["gates"]}
+def test_an_unmeasured_receptive_field_is_reported_as_not_checked() -> None:
+    evidence = choose_depth(profile([0.6] * 4)).evidence
+    gates = {gate["name"]: gate["passed"] for gate in evidence["gates"]}
     assert gates["effective receptive field"] is None
     assert all(passed is True for name, passed in gates.items() if name != "effective receptive field")
+    assert evidence["receptive_field"] is None
+
+
+def receptive_field(by_depth: list[float], patients: int = PATIENTS) -> PatientMeasures:
+    """Depth 0 first; every mean with a half interval of 0.006."""
+    names = [f"blocks.{i}" for i in range(len(by_depth) - 1)]
+    ids = tuple(f"p{i}" for i in range(patients))
+    return PatientMeasures(
+        ids, {"foreground/far_field_ratio": spread(by_depth)[:patients]}, about={"block_names": names}
+    )
+
+
+@pytest.mark.parametrize(
+    ("after_block_2", "passed", "status"), [(0.51, True, "chosen"), (0.505, False, "inconclusive")]
+)
+def test_the_lower_bound_of_the_receptive_field_after_the_chosen_block_is_a_gate(
+    after_block_2: float, passed: bool, status: str
+) -> None:
+    choice = choose_depth(profile([0.2, 0.6, 0.7, 0.8]), receptive_field([0, 0.9, after_block_2, 0.9, 0.9]))
+    gate = choice.evidence["gates"][-1]
+    assert (choice.status, gate["name"], gate["passed"]) == (status, "effective receptive field", passed)
+    assert choice.num_blocks == (2 if passed else None)
+    assert passed or "lower bound 0.499 over 8 patients, needed 0.5" in choice.reason
+    depths = choice.evidence["receptive_field"]["depths"]
+    assert [depth["is_global"] for depth in depths] == [False, True, passed, True, True]
+    assert depths[2]["far_field_ratio"]["low"] == pytest.approx(after_block_2 - 0.0055, abs=5e-4)
+    assert "convolutions" not in choice.reason
+
+
+def test_a_trunk_that_is_global_before_the_first_block_is_told_whatever_the_answer() -> None:
+    field = receptive_field([0.7, 0.9, 0.9, 0.9, 0.9])
+    for found in (profile([0.6] * 4), profile([0.1] * 4)):
+        assert "the convolutions, not the first block, may be what is global" in choose_depth(found, field).reason
+
+
+def test_a_receptive_field_of_one_patient_fails_and_that_of_other_blocks_is_refused() -> None:
+    choice = choose_depth(profile([0.6] * 4), receptive_field([0.9] * 5, patients=1))
+    assert choice.status == "inconclusive"
+    assert "an interval needs two" in choice.reason
+    with pytest.raises(UserError, match="3 blocks beside 4"):
+        choose_depth(profile([0.6] * 4), receptive_field([0.9] * 4))
+
+
+@pytest.mark.parametrize("absent", [True, False])
+def test_a_profile_that_cannot_be_rolled_out_is_inconclusive_in_words(absent: bool, tmp_path: Path) -> None:
+    windowed = profile([0.6] * 4)
+    for name in [name for name in windowed.model if "norm_weighted" in name]:
+        if absent:
+            del windowed.model[name]
+        else:
+            windowed.model[name][:] = np.nan
+    choice = choose_depth(windowed)
+    assert (choice.status, choice.num_blocks) == ("inconclusive", None)
+    assert "no cumulative field" in choice.reason
+    choice.save(tmp_path / "depth.json")
+
+
+def test_heads_that_a_block_does_not_have_do_not_count() -> None:
+    padded = profile([0.6] * 4)
+    for name in ("foreground/mixing", "foreground/far_field_ratio", "foreground/query_key_information"):
+        padded.model[name][:, :, 1] = np.nan
+    choice = choose_depth(padded)
+    assert choice.num_blocks == 1
+    assert choice.evidence["single_heads"]["0.6"] == 1
+
+
+def test_a_run_is_judged_with_the_receptive_field_that_lies_in_it(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    profile([0.6] * 4).save(run.profile_file, run.profile_arrays)
+    assert choose_run(run).evidence["receptive_field"] is None
+    receptive_field([0, 0.1, 0.1, 0.1, 0.1]).save(*run.measure_files("receptive_field"))
+    choice = choose_run(run)
+    assert choice.status == "inconclusive"
+    assert DepthChoice.load(run.depth_file) == choice
+    run.measure_files("receptive_field")[1].unlink()
+    with pytest.raises(UserError, match="npz"):
+        choose_run(run)
 
 
 def test_sensitivity_answers_for_every_threshold() -> None:

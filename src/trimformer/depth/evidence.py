@@ -24,6 +24,11 @@ class Estimate:
         mean, interval = mean_interval(values)
         return cls(mean, *(interval or (float("nan"), float("nan"))))
 
+    def as_json(self) -> dict[str, float | None]:
+        """`mean`, `low` and `high`; NaN becomes None."""
+        document: dict[str, float | None] = _without_nan(dataclasses.asdict(self))
+        return document
+
 
 @dataclass(frozen=True)
 class BlockEvidence:
@@ -80,20 +85,31 @@ class Evidence:
         return cls(region, field, int(counted.sum()), blocks)
 
 
+def has_field(profile: AttentionProfile, region: str, field: str) -> bool:
+    """Whether the profile holds that field; attention in windows or stages cannot be rolled out."""
+    ratios = profile.model.get(f"{region}/{field}/far_field_ratio")
+    heads = profile.model.get(f"{region}/far_field_ratio")
+    measured = heads is not None and bool(np.isfinite(heads).any())
+    return ratios is not None and bool(np.isfinite(ratios).any() or not measured)
+
+
 def first_global_head(profile: AttentionProfile, region: str, tau: float) -> int | None:
     """The first block, from 1, in which a single head's own far-field ratio has its lower bound at tau or above."""
     ratios = profile.model[f"{region}/far_field_ratio"]
-    ratios = ratios[np.isfinite(ratios).all(axis=(1, 2))]
     for index in range(profile.num_blocks):
-        if any(Estimate.of(ratios[:, index, head]).low >= tau for head in range(profile.num_heads)):
+        if any(Estimate.of(head).low >= tau for head in ratios[:, index].T):
             return index + 1
     return None
 
 
 def _per_patient(array: np.ndarray, block: int) -> np.ndarray:
-    """One value a patient: (patients, blocks) as it is, (patients, blocks, heads) as the mean over heads."""
+    """One value a patient: (patients, blocks) as it is, (patients, blocks, heads) as the mean over the heads it has."""
     values = array[:, block]
-    return values if values.ndim == 1 else values.mean(axis=1)
+    if values.ndim == 1:
+        return values
+    there = np.isfinite(values)
+    total, count = values.sum(axis=1, where=there), there.sum(axis=1)
+    return np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
 
 
 def _without_nan(value: Any) -> Any:

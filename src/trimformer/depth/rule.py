@@ -1,35 +1,28 @@
 """The rule: the first block with an effectively global receptive field, and the gates that may turn it down."""
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
-from trimformer.depth.evidence import BlockEvidence, Evidence, first_global_head
+from trimformer.depth.evidence import BlockEvidence, Evidence, first_global_head, has_field
+from trimformer.depth.field_evidence import FieldEvidence
+from trimformer.depth.gates import Gate, gates_of
 from trimformer.records.depth import DepthChoice
+from trimformer.records.patient_measures import PatientMeasures
 from trimformer.records.profile import AttentionProfile
 
 TAU = 0.5
 """The far-field ratio from which a field counts as global. A hypothesis, to be validated."""
 TAUS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
-MIN_PATIENTS = 6
 MIN_FAR_QUERIES = 0.9
 MIN_MIXING = 0.1
 
 CRITERION = "first block with an effectively global receptive field"
 
 
-@dataclass(frozen=True)
-class Gate:
-    """A condition that the chosen block must meet; `passed` is None where it was not checked."""
-
-    name: str
-    passed: bool | None
-    detail: str
-
-
 def choose_depth(
     profile: AttentionProfile,
+    receptive_field: PatientMeasures | None = None,
     *,
     tau: float = TAU,
     field: Literal["norm_weighted", "half_residual", "per_block"] = "norm_weighted",
@@ -39,25 +32,33 @@ def choose_depth(
     The answer is the first block l >= 1 whose cumulative field R_l, on foreground queries and keys, has its lower 95 %
     bound of the far-field ratio over patients at tau or above, with 90 % of the queries at 0.25 or above and a mixing
     of at least 0.1. Then gates: at least 6 patients; it still holds without sink tokens; its query-key information
-    exceeds that of the permuted twin. The receptive-field gate is not checked yet and is reported so. The rule never
-    answers 0: only training without blocks can.
+    exceeds that of the permuted twin; and the lower 95 % bound over patients of the effective receptive field's
+    far-field ratio after that block is at least 0.5. The rule never answers 0: only training without blocks can; but
+    where the field is global before the first block, the reason says so.
 
     Args:
         profile: Of all training patients.
+        receptive_field: Of the same blocks, from `measure_receptive_field`; without it its gate is not checked.
         tau: Threshold of the far-field ratio.
         field: The norm-weighted rollout; "per_block" is the paper's view, each block alone.
+
+    Raises:
+        UserError: The receptive field is of other blocks.
     """
+    if not has_field(profile, "foreground", field):
+        return _without_field(profile, field, tau)
     evidence = Evidence.of(profile, "foreground", field)
+    measured = receptive_field and FieldEvidence.of(receptive_field, profile, "foreground")
     first = _first_global(evidence, tau)
-    gates = _gates(evidence, first, tau)
+    gates = gates_of(evidence, first, measured, tau)
     failed = [gate for gate in gates if gate.passed is False]
     chosen = first is not None and not failed
     return DepthChoice(
         status="chosen" if chosen else "inconclusive",
         num_blocks=first.block if first and chosen else None,
-        reason=_reason(first, failed, evidence, tau),
+        reason=_reason(first, failed, evidence, tau) + _of_the_trunk(measured),
         criterion=CRITERION,
-        evidence=_document(evidence, gates, tau) | _second_figures(profile, field, tau),
+        evidence=_document(evidence, gates, measured, tau) | _second_figures(profile, field, tau),
         sensitivity={str(value): _block(_first_global(evidence, value)) for value in TAUS},
     )
 
@@ -78,29 +79,6 @@ def _first_global(evidence: Evidence, tau: float) -> BlockEvidence | None:
     return next((block for block in evidence.blocks if not _why_not(block, tau)), None)
 
 
-def _gates(evidence: Evidence, first: BlockEvidence | None, tau: float) -> list[Gate]:
-    patients = Gate(
-        "enough patients",
-        evidence.num_patients >= MIN_PATIENTS,
-        f"{evidence.num_patients} patients with foreground, needed {MIN_PATIENTS}",
-    )
-    not_checked = Gate("effective receptive field", None, "not checked: its measure is not part of this version")
-    if first is None:
-        return [patients, not_checked]
-    without = first.far_field_ratio_without_sinks.low
-    own, twin = first.query_key_information.low, first.twin_query_key_information.high
-    return [
-        patients,
-        Gate("holds without sink tokens", without >= tau, f"lower bound {without:.2f} without sinks, needed {tau:g}"),
-        Gate(
-            "more query-key information than the permuted twin",
-            own > twin,
-            f"lower bound {own:.4f}, the twin's upper bound {twin:.4f}",
-        ),
-        not_checked,
-    ]
-
-
 def _reason(first: BlockEvidence | None, failed: list[Gate], evidence: Evidence, tau: float) -> str:
     if evidence.num_patients == 0:
         return "No patient has a foreground of enough tokens, so there is nothing to judge."
@@ -118,7 +96,33 @@ def _reason(first: BlockEvidence | None, failed: list[Gate], evidence: Evidence,
     )
 
 
-def _document(evidence: Evidence, gates: list[Gate], tau: float) -> dict[str, Any]:
+def _of_the_trunk(field: FieldEvidence | None) -> str:
+    """A word on what enters the first block, where that sees far already."""
+    if field is None or not field.is_global(0):
+        return ""
+    ratio = field.far_field_ratio[0]
+    return (
+        f" The effective receptive field is already global before the first block (far-field ratio {ratio.mean:.2f}, "
+        f"95 % interval {ratio.low:.2f} to {ratio.high:.2f}): the convolutions, not the first block, may be what is "
+        "global."
+    )
+
+
+def _without_field(profile: AttentionProfile, field: str, tau: float) -> DepthChoice:
+    """The answer where no cumulative field can be made."""
+    told = {"region": "foreground", "field": field, "tau": tau, "patients": len(profile.patient_ids)}
+    return DepthChoice(
+        status="inconclusive",
+        num_blocks=None,
+        reason=f"The profile has no cumulative field ({field}): attention in windows, in stages or to reduced keys "
+        "cannot be rolled out, so the rule has nothing to read. Compare trained depths instead.",
+        criterion=CRITERION,
+        evidence=told | {"blocks": [], "gates": [], "receptive_field": None},
+        sensitivity={str(value): None for value in TAUS},
+    )
+
+
+def _document(evidence: Evidence, gates: list[Gate], field: FieldEvidence | None, tau: float) -> dict[str, Any]:
     return {
         "region": evidence.region,
         "field": evidence.field,
@@ -126,6 +130,7 @@ def _document(evidence: Evidence, gates: list[Gate], tau: float) -> dict[str, An
         "patients": evidence.num_patients,
         "blocks": [block.as_json(_why_not(block, tau)) for block in evidence.blocks],
         "gates": [{"name": gate.name, "passed": gate.passed, "detail": gate.detail} for gate in gates],
+        "receptive_field": field and field.as_json(),
     }
 
 

@@ -92,6 +92,10 @@ class RunFolder:
         """The attention profile per patient."""
         return self.path / "attention.npz"
 
+    def measure_files(self, name: str) -> tuple[Path, Path]:
+        """Means with intervals, and values per patient, of `receptive_field`, `similarity` or `organs`."""
+        return self.path / f"{name}.json", self.path / f"{name}.npz"
+
     @property
     def causal_radius_file(self) -> Path:
         """The Dice that remains when attention beyond a radius is masked."""
@@ -106,6 +110,11 @@ class RunFolder:
     def depth_file(self) -> Path:
         """The chosen depth and its evidence."""
         return self.path / "depth.json"
+
+    @property
+    def explorer_file(self) -> Path:
+        """A page on which the attention of single slices is looked at."""
+        return self.path / "explorer.html"
 
     @property
     def figures(self) -> Path:
