@@ -84,7 +84,7 @@ def test_a_network_that_tells_nothing_is_recorded_by_its_queries_keys_and_values
         return Heads(query, key, value, scale=query.shape[-1] ** -0.5)
 
     blocks = {f"blocks.{index}": block for index, block in enumerate(model.blocks)}
-    grids = dict.fromkeys(blocks, places_on_grid(TokenGrid((4, 4), 8)))
+    grids = dict.fromkeys(blocks, places_on_grid(TokenGrid((4, 4), (8, 8))))
     adapter = AttentionAdapter(blocks, attention, grids)
 
     with record_attention(model, adapter=adapter, scores=True, heads=True) as recording:

@@ -66,7 +66,7 @@ class _AddOne(nn.Module):
 def _transformer(network: Chain) -> Transformer:
     modules = list(network.blocks)
     blocks = tuple(AttentionBlock(f"blocks.{i}", module, nn.Linear(1, 1)) for i, module in enumerate(modules))
-    return Transformer(blocks, TokenGrid((2, 2), 1))
+    return Transformer(blocks, TokenGrid((2, 2), (1, 1)))
 
 
 @pytest.mark.parametrize("wrap", [lambda tokens: (tokens, None), lambda tokens: {"states": tokens}])

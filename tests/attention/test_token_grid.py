@@ -8,13 +8,13 @@ from trimformer.attention.transformer.token_grid import TokenGrid, find_token_gr
 @pytest.mark.parametrize(
     ("num_tokens", "image_size", "expected"),
     [
-        (196, (224, 224), TokenGrid((14, 14), 16, 0)),
-        (197, (224, 224), TokenGrid((14, 14), 16, 1)),
-        (198, (224, 224), TokenGrid((14, 14), 16, 2)),
-        (1374, (518, 518), TokenGrid((37, 37), 14, 5)),
-        (201, (224, 224), TokenGrid((14, 14), 16, 5)),
-        (33, (32, 64), TokenGrid((4, 8), 8, 1)),
-        (5, (32, 32), TokenGrid((2, 2), 16, 1)),
+        (196, (224, 224), TokenGrid((14, 14), (16, 16), 0)),
+        (197, (224, 224), TokenGrid((14, 14), (16, 16), 1)),
+        (198, (224, 224), TokenGrid((14, 14), (16, 16), 2)),
+        (1374, (518, 518), TokenGrid((37, 37), (14, 14), 5)),
+        (201, (224, 224), TokenGrid((14, 14), (16, 16), 5)),
+        (33, (32, 64), TokenGrid((4, 8), (8, 8), 1)),
+        (5, (32, 32), TokenGrid((2, 2), (16, 16), 1)),
         (205, (224, 224), None),  # nine in front
         (100, (224, 224), None),
         (196, (225, 224), None),
@@ -34,17 +34,17 @@ class Speaking(nn.Module):
 
 
 def test_what_the_model_says_goes_before_what_fits() -> None:
-    assert find_token_grid(nn.Identity(), 9, (24, 24)) == TokenGrid((3, 3), 8, 0)
+    assert find_token_grid(nn.Identity(), 9, (24, 24)) == TokenGrid((3, 3), (8, 8), 0)
     model = nn.Sequential(Speaking((2, 2)))
-    assert find_token_grid(model, 9, (24, 24)) == TokenGrid((2, 2), 12, 5)
+    assert find_token_grid(model, 9, (24, 24)) == TokenGrid((2, 2), (12, 12), 5)
 
 
 def test_what_the_model_says_of_another_image_size_is_passed_over() -> None:
-    assert find_token_grid(Speaking((14, 14)), 17, (32, 32)) == TokenGrid((4, 4), 8, 1)
+    assert find_token_grid(Speaking((14, 14)), 17, (32, 32)) == TokenGrid((4, 4), (8, 8), 1)
 
 
 def test_rows_and_columns_of_prefix_tokens_are_removed_and_the_rest_renormalised() -> None:
     field = torch.tensor([[0.5, 0.25, 0.25], [0.5, 0.4, 0.1], [0.2, 0.2, 0.6]])
     expected = torch.tensor([[0.8, 0.2], [0.25, 0.75]])
-    torch.testing.assert_close(TokenGrid((1, 2), 8, 1).of_patches(field[None]), expected[None])
-    assert TokenGrid((1, 3), 8).of_patches(field) is field
+    torch.testing.assert_close(TokenGrid((1, 2), (8, 8), 1).of_patches(field[None]), expected[None])
+    assert TokenGrid((1, 3), (8, 8)).of_patches(field) is field

@@ -12,6 +12,7 @@ from trimformer.attention.measures.region_measures import Values
 from trimformer.attention.measures.sums import PatientMeans
 from trimformer.attention.transformer.blocks import find_transformer
 from trimformer.attention.transformer.evaluating import evaluating
+from trimformer.attention.transformer.token_grid import TokenGrid
 from trimformer.attention.twin import permuted_twin
 from trimformer.attention.watch import Regions, Watcher, foreground_of, regions_of, uniform_values, watch
 from trimformer.data.batch import Batch
@@ -22,7 +23,9 @@ TWIN_EVERY = 4
 """The permuted twin sees the first so many slices of every patient, then one of so many, which counts for as many."""
 
 
-def profile_attention(model: nn.Module, batches: Iterable[Batch | Tensor], *, seed: int = 0) -> AttentionProfile:
+def profile_attention(
+    model: nn.Module, batches: Iterable[Batch | Tensor], *, seed: int = 0, grid: TokenGrid | None = None
+) -> AttentionProfile:
     """Measure what every block and head looks at, per patient, in one pass and constant memory.
 
     A slice counts by its number of queries. Where no foreground is told, the region "foreground" is empty (NaN). The
@@ -35,6 +38,7 @@ def profile_attention(model: nn.Module, batches: Iterable[Batch | Tensor], *, se
             Class and register tokens take part in the rollouts and are left out of what is measured.
         batches: Batches, or plain image tensors (batch, channels, rows, columns), which count as one patient.
         seed: Of the permuted twin.
+        grid: Where the tokens lie, if that cannot be found.
 
     Raises:
         UserError: The model has no block, there is no batch, or the model cannot be copied.
@@ -47,7 +51,7 @@ def profile_attention(model: nn.Module, batches: Iterable[Batch | Tensor], *, se
     twin_model = permuted_twin(model, seed)
     example, sample = _Example(), _TwinSample()
     with evaluating(model), evaluating(twin_model), torch.inference_mode():
-        transformer, twin_transformer = (find_transformer(each, first.images) for each in (model, twin_model))
+        transformer, twin_transformer = (find_transformer(each, first.images, grid) for each in (model, twin_model))
         for batch in chain([first], on_device):
             regions = regions_of(batch, transformer.grid)
             watcher = watch(model, transformer, batch, regions)
@@ -63,7 +67,7 @@ def profile_attention(model: nn.Module, batches: Iterable[Batch | Tensor], *, se
         patient_ids=own.patient_ids,
         block_names=transformer.names,
         num_heads=watcher.num_heads,
-        grid_size=transformer.grid.grid_size,
+        grid_size=transformer.grid.rows_and_columns,
         model=own.means(),
         twin=twin.means(),
         uniform=uniform.means(),

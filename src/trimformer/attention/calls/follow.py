@@ -103,7 +103,8 @@ class _Follower:
 
     def see(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if self._running and (heads := self._reader.heads(function, args, kwargs)):
-            ends = self._tracer and traced_ends(self._tracer, self._reader.product, function, args, kwargs)
+            tracer, product = self._tracer, self._reader.product
+            ends = traced_ends(tracer, product, function, args, kwargs) if tracer else None
             shapes = (tuple(heads.query.shape), tuple(heads.value.shape))
             self._tell(self._event("attention", shapes, ends), heads)
 

@@ -68,7 +68,7 @@ def _by_letters(maps: Tensor, first: Tensor, second: Tensor, args: tuple[Any, ..
     if not isinstance(args[0], str) or "->" not in args[0]:
         return None
     mine, other, out = _letters(maps, args)
-    query, key = mine[-2:]
+    query, key = mine[-2], mine[-1]
     if key in out or query not in out or key not in other or query in other:
         return None
     return second if first is maps else first

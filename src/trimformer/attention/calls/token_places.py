@@ -38,6 +38,18 @@ class TokenPlaces:
         nowhere = self.query_px.isnan().any(dim=-1)
         return int(nowhere.cumprod(dim=1).sum(dim=1).min()) if self.num_windows == 1 else 0
 
+    def as_grid(self, image_size: tuple[int, ...]) -> TokenGrid | None:
+        """The grid whose patches, row by row, these are, and fill the image; None where there is none."""
+        patch_sizes = tuple(map(round, self.patch_size))
+        filled = tuple(count * patch for count, patch in zip(self.grid_size, patch_sizes, strict=True))
+        grid = TokenGrid(self.grid_size, patch_sizes, self.num_prefix_tokens)
+        expected = places_on_grid(grid)
+        same = all(
+            places.shape == expected.query_px.shape and torch.allclose(places, expected.query_px, equal_nan=True)
+            for places in (self.query_px, self.key_px)
+        )
+        return grid if same and filled == image_size else None
+
     def distances(self, spacing: tuple[float, ...] | None = None) -> Float[Tensor, "windows queries keys"]:
         """Euclidean distance from each query to each key, in pixels, or in the unit of a pixel's sides.
 
@@ -51,10 +63,10 @@ class TokenPlaces:
 
 def places_on_grid(grid: TokenGrid) -> TokenPlaces:
     """The places of all patches of a grid, row by row, after those tokens that have none."""
-    middles = [(torch.arange(size) + 0.5) * grid.patch_size for size in grid.grid_size]
-    patches = torch.cartesian_prod(*middles)
-    tokens = torch.cat([patches.new_full((grid.num_prefix_tokens, 2), torch.nan), patches])[None]
-    return TokenPlaces(grid.grid_size, (float(grid.patch_size),) * 2, tokens, tokens)
+    sides = zip(grid.grid_size, grid.patch_sizes, strict=True)
+    patches = torch.cartesian_prod(*[(torch.arange(size) + 0.5) * patch for size, patch in sides])
+    tokens = torch.cat([patches.new_full((grid.num_prefix_tokens, len(grid.grid_size)), torch.nan), patches])[None]
+    return TokenPlaces(grid.grid_size, tuple(map(float, grid.patch_sizes)), tokens, tokens)
 
 
 def traced_places(queries: Coordinates, keys: Coordinates, batch: int) -> TokenPlaces | None:

@@ -88,8 +88,10 @@ class AttentionReader:
             return None
         for tensor in tensors_in(args, kwargs):
             maps: _Maps | None = self._maps.get(tensor)
-            values = maps and values_summed_by(tensor, maps.swapped, function, args, kwargs)
-            if maps and values is not None and self._is_attention(maps.softmax, values):
+            if maps is None:
+                continue
+            values = values_summed_by(tensor, maps.swapped, function, args, kwargs)
+            if values is not None and self._is_attention(maps.softmax, values):
                 maps.softmax.summed = True
                 self.product = MapsTimesValues(tensor, values, maps.swapped, maps.softmax.scores, function, args)
                 return _heads(maps.softmax.scores, self.product.keys(values))

@@ -11,19 +11,19 @@ MIN_TOKENS = 8
 """A slice with fewer tokens in a region is left out there: a median distance among so few says nothing."""
 
 
-def token_distances(grid_size: tuple[int, int], token_size: tuple[float, float]) -> Float[Tensor, "tokens tokens"]:
+def token_distances(grid_size: tuple[int, ...], token_size: tuple[float, ...]) -> Float[Tensor, "tokens tokens"]:
     """Euclidean distance between the centres of any two tokens, row-major.
 
     Args:
-        grid_size: Rows and columns of tokens.
-        token_size: Height and width of a token, in the unit wanted (pixels or mm).
+        grid_size: Tokens along each axis, two or three.
+        token_size: Sides of a token, in the unit wanted (pixels or mm).
 
     Example:
         >>> token_distances((1, 3), (16.0, 16.0))[0].tolist()
         [0.0, 16.0, 32.0]
     """
-    rows, columns = (torch.arange(n, dtype=torch.float64) * size for n, size in zip(grid_size, token_size, strict=True))
-    positions = torch.cartesian_prod(rows, columns)
+    sides = zip(grid_size, token_size, strict=True)
+    positions = torch.cartesian_prod(*[torch.arange(n, dtype=torch.float64) * size for n, size in sides])
     return torch.cdist(positions, positions, compute_mode="donot_use_mm_for_euclid_dist")
 
 

@@ -58,7 +58,7 @@ def record_attention(
 
 @contextmanager
 def _record_own(transformer: Transformer, recording: Recording, wanted: Wanted) -> Iterator[None]:
-    recording.grid_size, recording.patch_size = transformer.grid.grid_size, transformer.grid.patch_size
+    recording.lay(transformer.grid)
 
     def keep(call: AttentionCall) -> None:
         append(recording, transformer.names[call.index], wanted.of(call))

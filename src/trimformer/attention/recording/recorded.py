@@ -19,11 +19,11 @@ class Recording:
     Blocks with windows have all windows of an image one after another along the batch.
     """
 
-    grid_size: tuple[int, int] | None = None
-    """Rows and columns of patches, where all blocks have the same and it is no volume; before the first pass of a
+    grid_size: tuple[int, ...] | None = None
+    """Rows and columns of patches (of a volume, three), where all blocks have the same; before the first pass of a
     network that is not ours, and where no grid fits, None."""
-    patch_size: int | None = None
-    """Pixels along one side of a patch."""
+    patch_size: int | tuple[int, ...] | None = None
+    """Pixels along one side of a patch; along each, where they differ."""
     num_prefix_tokens: int = 0
     """Class, distillation and register tokens, which are the first queries and keys of every map."""
     maps: dict[str, Float[Tensor, "batch heads queries keys"]] = field(default_factory=dict)
@@ -37,7 +37,8 @@ class Recording:
 
     def lay(self, grid: TokenGrid) -> None:
         """Say that every block's tokens are the patches of one grid."""
-        self.grid_size, self.patch_size = grid.grid_size, grid.patch_size
+        self.grid_size = grid.grid_size
+        self.patch_size = grid.patch_sizes[0] if len(set(grid.patch_sizes)) == 1 else grid.patch_sizes
         self.num_prefix_tokens = grid.num_prefix_tokens
         places = places_on_grid(grid)
         for name, maps in self.maps.items():

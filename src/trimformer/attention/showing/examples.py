@@ -59,13 +59,13 @@ def record_example(
         with observe_states(transformer.blocks, keeper.keep_state), observe_attention(transformer.blocks, keeper):
             model(images)
     mask = foreground.cpu().numpy()
-    covered = covering_patches(mask, transformer.grid.grid_size)
+    covered = covering_patches(mask, transformer.grid.rows_and_columns)
     counted = covered if covered.sum() >= MIN_COUNTED else np.ones_like(covered)
     components, explained = principal_components(np.stack(keeper.states), counted)
     return AttentionExample(
         image=image[0].float().cpu().numpy(),
         foreground=mask,
-        grid_size=transformer.grid.grid_size,
+        grid_size=transformer.grid.rows_and_columns,
         maps=np.stack(keeper.maps),
         fields={name: np.stack(steps) for name, steps in keeper.fields.items()},
         components=components,

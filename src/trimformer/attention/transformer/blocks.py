@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from trimformer.attention.calls.follow import Event, follow
+from trimformer.attention.calls.positions import PositionTracer
+from trimformer.attention.calls.token_places import traced_places
 from trimformer.attention.transformer.naming import name_blocks, nothing_recorded, one_shape
 from trimformer.attention.transformer.token_grid import TokenGrid, find_token_grid
 from trimformer.records.errors import UserError
@@ -56,17 +58,19 @@ def own_transformer(model: nn.Module) -> Transformer | None:
     modules: list[Any] = list(blocks)
     return Transformer(
         tuple(AttentionBlock(f"blocks.{index}", block, block.attn.proj) for index, block in enumerate(modules)),
-        TokenGrid(tuple(transformer.grid_size), transformer.patch_size),
+        TokenGrid(tuple(transformer.grid_size), (transformer.patch_size,) * 2),
     )
 
 
 @torch.no_grad()
-def find_transformer(model: nn.Module, images: Tensor) -> Transformer:
+def find_transformer(model: nn.Module, images: Tensor, grid: TokenGrid | None = None) -> Transformer:
     """The transformer of any network, found by looking at how it treats one image; ours tell it without that.
 
     Args:
         model: A network in evaluation mode.
-        images: (batch, channels, rows, columns); the first is shown to the network.
+        images: (batch, channels, rows, columns), or volumes (batch, channels, *size); the first is shown to the
+            network.
+        grid: Where its tokens lie, if that is to be told and not found.
 
     Raises:
         UserError: No attention runs; the blocks are no plain sequence with one attention each; tokens lie on
@@ -82,18 +86,35 @@ def find_transformer(model: nn.Module, images: Tensor) -> Transformer:
     if own := own_transformer(model):
         return own
     events: list[Event] = []
-    with follow(model, lambda event, _: events.append(event), lambda: None):
+    with follow(model, lambda event, _: events.append(event), lambda: None, PositionTracer()):
         model(images[:1])
     names = name_blocks(model, events)
-    batch, _, num_tokens, _ = one_shape(events)
-    grid = find_token_grid(model, num_tokens, (images.shape[-2], images.shape[-1])) if batch == 1 else None
-    if grid is None:
-        raise UserError(
-            "A block's tokens are square patches of the whole image, with at most 8 tokens in front",
-            f"attention among {num_tokens} tokens of {tuple(images.shape[-2:])} pixels, {batch} times an image",
-            "Give images whose sides the patch divides; attention in windows cannot be measured yet.",
-        )
+    grid = _laid_out(events, grid or _grid(model, events, tuple(images.shape[2:])), tuple(images.shape[2:]))
     return Transformer(tuple(_block(model, name, events) for name in names), grid)
+
+
+def _grid(model: nn.Module, events: Sequence[Event], image_size: tuple[int, ...]) -> TokenGrid | None:
+    """The grid on which the tokens of every block were seen to lie; where that is not known, the one that fits."""
+    batch, _, num_tokens, _ = one_shape(events)
+    ends = [event.ends for event in events if event.kind == "attention"]
+    places = [traced_places(*each, batch=1) if each else None for each in ends]
+    if batch == 1 and None in places:
+        return find_token_grid(model, num_tokens, image_size)
+    grids = {each.as_grid(image_size) for each in places if each}
+    return grids.pop() if len(grids) == 1 else None
+
+
+def _laid_out(events: Sequence[Event], grid: TokenGrid | None, image_size: tuple[int, ...]) -> TokenGrid:
+    """The grid, if it holds the tokens that were seen."""
+    batch, _, num_tokens, _ = one_shape(events)
+    if grid is None or batch != 1 or grid.num_prefix_tokens + grid.num_patches != num_tokens:
+        raise UserError(
+            "A block's tokens are the patches of the whole image, row by row, with at most 8 tokens in front",
+            f"attention among {num_tokens} tokens of {image_size} pixels, {batch} times an image"
+            + (f", for a grid of {grid.grid_size} with {grid.num_prefix_tokens} in front" if grid else ""),
+            "Give images whose sides the patch divides, or the grid itself; attention in windows is recorded only.",
+        )
+    return grid
 
 
 def _block(model: nn.Module, name: str, events: Sequence[Event]) -> AttentionBlock:
