@@ -5,7 +5,7 @@ import pytest
 import torch
 from foreign_networks import IMAGES, foreign, reference_maps
 
-from trimformer.attention.measures.organs import OrganSums, cover_of, measure_organs, organ_mass
+from trimformer.attention.measures.organs import cover_of, measure_organs, organ_mass, organ_sums, uniform_mass
 from trimformer.data.batch import Batch
 from trimformer.records.errors import UserError
 
@@ -58,29 +58,29 @@ def test_every_organs_attention_equals_loops_over_queries_and_keys(name: str) ->
     assert found.about["organs"] == list(ORGANS.values())
 
 
-def test_uniform_attention_is_1_everywhere_whatever_the_organs_sizes() -> None:
+def test_uniform_attention_has_the_uniform_mass_whatever_the_organs_sizes() -> None:
     cover = cover_of(batch(), tuple(ORGANS), 8)
-    maps = torch.full((2, 1, 16, 16), 1 / 16)
-    sums = OrganSums()
-    sums.add(("p", "q"), organ_mass(maps, cover)[:, None], cover)
-    over = sums.measures(ORGANS, ("b0",)).measures["over_uniform"]
-    assert over[0, 0, 0, :2, :2] == pytest.approx(1)
-    assert over[1, 0, 0, 0, 0] == pytest.approx(1)
-    assert np.isnan(over[1, 0, 0, 1]).all()  # the second patient has no pancreas
+    mass = organ_mass(torch.full((2, 1, 16, 16), 1 / 16), cover)[:, 0]
+    assert mass[0, 0, 1] > 0
+    assert mass.numpy() == pytest.approx(uniform_mass(cover).numpy())
 
 
-def test_two_halves_merged_equal_the_whole() -> None:
-    cover = cover_of(batch(), tuple(ORGANS), 8)
-    maps = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0)).softmax(dim=-1)
-    masses = organ_mass(maps, cover)[:, None]
-    whole, half, other = OrganSums(), OrganSums(), OrganSums()
-    whole.add(("p", "p"), masses, cover)
-    half.add(("p",), masses[:1], cover[:1])
-    other.add(("p",), masses[1:], cover[1:])
-    half.merge(other)
-    for name, values in whole.measures(ORGANS, ("b0",)).measures.items():
-        merged = half.measures(ORGANS, ("b0",)).measures[name]
-        assert merged == pytest.approx(values, rel=1e-9, nan_ok=True), name
+def test_two_halves_of_a_patient_merged_equal_the_whole() -> None:
+    network, whole = foreign("vit"), batch()
+    halves = [Batch(IMAGES[[index]], whole.labels[[index]], ("p",)) for index in range(2)]  # type: ignore[index]
+    sums = organ_sums(network, halves[:1], ORGANS)
+    sums.merge(organ_sums(network, halves[1:], ORGANS))
+    merged = sums.measures().measures
+    for name, values in measure_organs(network, [whole], ORGANS).measures.items():
+        assert merged[name] == pytest.approx(values, abs=1e-6, nan_ok=True), name
+
+
+def test_who_lacks_an_organ_has_no_number_for_it() -> None:
+    over = measure_organs(foreign("vit"), [batch("pq")], ORGANS).measures["over_uniform"]
+    assert np.isfinite(over[0, :, :, :2, :2]).all()
+    assert np.isfinite(over[1, :, :, 0, 0]).all()
+    assert np.isnan(over[1, :, :, 1]).all()  # the second patient has no pancreas
+    assert np.isnan(over[1, :, :, :, 1]).all()
 
 
 def test_organs_need_labels() -> None:

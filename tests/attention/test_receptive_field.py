@@ -1,5 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,13 +10,11 @@ from foreign_networks import foreign, traces
 
 from trimformer.attention.measures.geometry import Region, token_distances
 from trimformer.attention.measures.receptive_field import (
-    add_receptive_field,
     centred,
     field_values,
     measure_receptive_field,
+    receptive_field_sums,
 )
-from trimformer.attention.measures.sums import PatientMeans
-from trimformer.attention.transformer.blocks import find_transformer
 from trimformer.data.batch import Batch
 from trimformer.models import SegmentationModel, create_model
 from trimformer.records.errors import UserError
@@ -112,25 +111,27 @@ def test_two_halves_merged_equal_the_whole_and_the_model_is_left_as_it_was() -> 
     model, batches = tiny("unetr").double(), [batch_of("aab", 1), batch_of("b", 2), batch_of("a", 3, foreground=0)]
     batches = [replace(batch, images=batch.images.double()) for batch in batches]
     frozen = next(model.parameters()).requires_grad_(False)
-    whole = measure_receptive_field(model, batches, tokens_per_slice=2, num_projections=2, seed=3)
+    settings: Any = {"tokens_per_slice": 2, "num_projections": 2, "seed": 3}
+    whole = measure_receptive_field(model, batches, **settings)
     assert model.training
     assert traces(model) == 0
     assert not frozen.requires_grad
     assert sum(not weight.requires_grad for weight in model.parameters()) == 1
     assert all(weight.grad is None for weight in model.parameters())
-    halves = PatientMeans()
-    model.eval()
-    transformer = find_transformer(model, batches[0].images)
-    settings = {"tokens_per_slice": 2, "num_projections": 2, "seed": 3}
-    for batch in batches:
-        for index, patient in enumerate(batch.patient_ids):
-            half, labels = PatientMeans(), batch.labels[index, None]  # type: ignore[index]
-            one = Batch(batch.images[index, None], labels, (patient,), batch.spacing_mm)
-            add_receptive_field(half, model, transformer, one, **settings)
-            halves.merge(half)
-    merged = halves.means()
+    slices = [
+        replace(batch, images=batch.images[[index]], labels=labels[[index]], patient_ids=(patient,), foreground=None)
+        for batch in batches
+        if (labels := batch.labels) is not None
+        for index, patient in enumerate(batch.patient_ids)
+    ]
+    sums = receptive_field_sums(model, slices[::2], **settings)
+    sums.merge(receptive_field_sums(model, slices[1::2], **settings))
+    merged = sums.measures()
+    order = [merged.patient_ids.index(patient) for patient in whole.patient_ids]
     for name, values in whole.measures.items():
-        assert merged[name] == pytest.approx(values, abs=1e-6), name
+        assert merged.measures[name][order] == pytest.approx(values, abs=1e-6), name
+    for name, values in whole.pictures.items():
+        assert merged.pictures[name] == pytest.approx(values, abs=1e-6, nan_ok=True), name
 
 
 def test_a_foreign_network_with_prefix_tokens_and_plain_images() -> None:

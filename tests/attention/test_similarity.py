@@ -1,5 +1,7 @@
+import pickle
 from dataclasses import replace
 from itertools import permutations
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,11 +10,11 @@ from torch import Tensor
 
 from trimformer.attention.measures.geometry import covering_tokens
 from trimformer.attention.measures.similarity import (
-    SimilaritySums,
     SimilarityWatcher,
     cka,
     gram,
     measure_similarity,
+    similarity_sums,
     unbiased_hsic,
 )
 from trimformer.data.batch import Batch
@@ -65,9 +67,12 @@ def test_influence_is_0_for_a_longer_state_1_for_one_at_right_angles_and_2_for_i
     assert watcher.values()["all/block_influence"][0].tolist() == pytest.approx([0, 1, 2], abs=1e-6)
 
 
+SMALL: Any = {"num_classes": 3, "size": "tiny", "image_size": 48, "patch_size": 8}
+
+
 def tiny() -> SegmentationModel:
     torch.manual_seed(0)
-    return create_model("unetr", num_classes=3, num_blocks=3, size="tiny", image_size=48, patch_size=8).eval()
+    return create_model("unetr", **SMALL, num_blocks=3).eval()
 
 
 def batch_of(patients: str, seed: int, foreground: bool = True) -> Batch:
@@ -123,18 +128,20 @@ def test_two_halves_merged_and_other_batches_equal_the_whole() -> None:
     model, batches = tiny().double(), [batch_of("aab", 1), batch_of("bc", 2)]
     batches = [replace(batch, images=batch.images.double()) for batch in batches]
     whole = measure_similarity(model, batches).measures
-    parts = SimilaritySums()
-    for batch in batches:
-        for index, patient_id in enumerate(batch.patient_ids):
-            part, region = SimilaritySums(), covering_tokens(batch.foreground[index, None], 8)  # type: ignore[index]
-            watcher = SimilarityWatcher({"foreground": region, "all": torch.ones_like(region)})
-            for depth, state in enumerate(own_states(model, batch.images[index, None])[0]):
-                watcher(depth, torch.from_numpy(state)[None])
-            part.add((patient_id,), watcher)
-            parts.merge(part)
-    merged = parts.measures(("b0", "b1", "b2")).measures
+    slices = [
+        Batch(batch.images[[index]], batch.labels[[index]], (patient,))  # type: ignore[index]
+        for batch in batches
+        for index, patient in enumerate(batch.patient_ids)
+    ]
+    parts = similarity_sums(model, slices[:1])
+    for one in slices[1:]:
+        parts.merge(pickle.loads(pickle.dumps(similarity_sums(model, [one]))))
+    merged = parts.measures()
+    assert merged.patient_ids == ("a", "b", "c")
     for name, values in whole.items():
-        assert merged[name] == pytest.approx(values, abs=1e-6), name
+        assert merged.measures[name] == pytest.approx(values, abs=1e-6), name
+    with pytest.raises(UserError, match="same measure, blocks and settings"):
+        parts.merge(similarity_sums(create_model("unetr", **SMALL, num_blocks=2).double(), slices[:1]))
 
 
 def test_without_foreground_there_is_no_value_and_without_batches_an_error() -> None:

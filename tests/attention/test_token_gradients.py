@@ -77,16 +77,15 @@ def test_the_field_of_convolutions_is_the_one_worked_by_hand_at_every_depth(num_
         assert corner.numpy() == pytest.approx(expected.numpy(), abs=1e-12)
 
 
-def test_random_directions_estimate_the_exact_field() -> None:
-    network = foreign("own").requires_grad_(False)
-    transformer, queries = find_transformer(network, IMAGES), torch.arange(16).expand(2, -1)
-    truth = token_fields(network, transformer, IMAGES, exact(queries.tolist()))
-    torch.manual_seed(0)
-    fields = [
-        token_fields(network, transformer, IMAGES, FieldSample(queries, torch.randn(2, 16, 1, WIDTH)))
-        for _ in range(30)
-    ]
-    assert torch.stack(fields).mean(dim=0).numpy() == pytest.approx(truth.numpy(), abs=0.02)
+def test_many_random_directions_come_near_the_exact_field() -> None:
+    network, image = foreign("own").requires_grad_(False), IMAGES[:1]
+    transformer, queries = find_transformer(network, image), [[6]]
+    truth = token_fields(network, transformer, image, exact(queries))
+    directions = torch.randn(1, 1, 200, WIDTH, generator=torch.Generator().manual_seed(0))
+    found = token_fields(network, transformer, image, FieldSample(torch.tensor(queries), directions))
+    # The norm over 200 directions is within 1 / sqrt(400) of its mean, relatively, at every pixel.
+    assert found.numpy() == pytest.approx(truth.numpy(), rel=0.1, abs=0.005)
+    assert found.numpy() != pytest.approx(truth.numpy(), abs=1e-4)
 
 
 def test_a_sample_takes_one_token_of_every_stretch_and_follows_from_the_slice_alone() -> None:

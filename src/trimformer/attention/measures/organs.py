@@ -1,6 +1,7 @@
 """Which organ looks at which: the attention of queries that cover one, on keys that cover another."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,12 +9,14 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from trimformer.attention.measures.geometry import covering_tokens
+from trimformer.attention.measures.measure_sums import Arrays, MeasureSums
 from trimformer.attention.measures.sums import PatientMeans
 from trimformer.attention.transformer.blocks import Transformer
 from trimformer.attention.transformer.evaluating import evaluating
 from trimformer.attention.transformer.observe import AttentionCall, observe_attention
 from trimformer.attention.transformer.passes import batches_with_transformer
 from trimformer.attention.transformer.states import run_blocks
+from trimformer.attention.transformer.token_grid import TokenGrid
 from trimformer.data.batch import Batch
 from trimformer.records.errors import UserError
 from trimformer.records.patient_measures import PatientMeasures
@@ -41,24 +44,64 @@ def measure_organs(model: nn.Module, batches: Iterable[Batch], organs: Mapping[i
     Raises:
         UserError: There is no batch, no block, or a batch has no labels.
     """
+    return organ_sums(model, batches, organs).measures()
+
+
+def organ_sums(model: nn.Module, batches: Iterable[Batch], organs: Mapping[int, str]) -> MeasureSums:
+    """What `measure_organs` sums, to be merged with what other machines have summed.
+
+    Raises:
+        UserError: As for `measure_organs`.
+    """
     transformer, told = batches_with_transformer(model, batches)
-    sums = OrganSums()
+    sums = empty_organs(transformer, organs)
     with evaluating(model), torch.inference_mode():
         for batch in told:
-            cover = cover_of(batch, tuple(organs), transformer.grid.patch_size)
-            sums.add(batch.patient_ids, _masses(model, transformer, batch, cover), cover)
-    return sums.measures(organs, transformer.names)
+            watcher = OrganWatcher.of(batch, transformer, organs)
+            with observe_attention(transformer.blocks, watcher):
+                run_blocks(model, transformer, batch.images, lambda *_: None)
+            watcher.add_to(sums.means, batch.patient_ids)
+    return sums
 
 
-def _masses(model: nn.Module, transformer: Transformer, batch: Batch, cover: Cover) -> Tensor:
-    masses: list[Tensor] = []
+def empty_organs(transformer: Transformer, organs: Mapping[int, str]) -> MeasureSums:
+    """Sums of no slice yet."""
+    return MeasureSums(_finish, {"organs": list(organs.values()), "block_names": list(transformer.names)})
 
-    def measure(call: AttentionCall) -> None:
-        masses.append(organ_mass(transformer.grid.of_patches(call.maps()), cover))
 
-    with observe_attention(transformer.blocks, measure):
-        run_blocks(model, transformer, batch.images, lambda *_: None)
-    return torch.stack(masses, dim=1)
+def _finish(patient_ids: tuple[str, ...], means: Arrays, about: Mapping[str, Any]) -> PatientMeasures:
+    mass, uniform = means["mass"], means["uniform"][:, None, None]
+    queries = means["queries"][:, None, None, :, None]
+    measures = {"share": _over(mass, queries), "over_uniform": _over(mass, uniform)}
+    return PatientMeasures(patient_ids, measures, about=about)
+
+
+class OrganWatcher:
+    """Sums the attention between organs in one forward pass, block after block."""
+
+    def __init__(self, cover: Cover, grid: TokenGrid) -> None:
+        self.cover = cover
+        self._grid = grid
+        self._masses: list[Tensor] = []
+
+    @classmethod
+    def of(cls, batch: Batch, transformer: Transformer, organs: Mapping[int, str]) -> "OrganWatcher":
+        """The watcher of a batch.
+
+        Raises:
+            UserError: The batch has no labels.
+        """
+        return cls(cover_of(batch, tuple(organs), transformer.grid.patch_size), transformer.grid)
+
+    def __call__(self, call: AttentionCall) -> None:
+        """Sum the maps of one block."""
+        self._masses.append(organ_mass(self._grid.of_patches(call.maps()), self.cover))
+
+    def add_to(self, means: PatientMeans, patient_ids: tuple[str, ...]) -> None:
+        """Add the slices of this pass; every query counts once, whatever its slice."""
+        masses, cover = torch.stack(self._masses, dim=1), self.cover
+        values = {"mass": masses, "uniform": uniform_mass(cover), "queries": cover.sum(dim=1)}
+        means.add(patient_ids, values, torch.ones(len(cover)))
 
 
 def cover_of(batch: Batch, organs: tuple[int, ...], patch_size: int) -> Cover:
@@ -87,41 +130,6 @@ def uniform_mass(cover: Cover) -> Float[Tensor, "batch query_organs key_organs"]
     """The same sums under uniform attention: the queries of organ a times organ b's share of all keys."""
     counts = cover.sum(dim=1)
     return counts[:, :, None] * counts[:, None, :] / cover.shape[1]
-
-
-class OrganSums:
-    """Sums of attention per patient; those of two halves merge to the whole."""
-
-    def __init__(self) -> None:
-        self._means = PatientMeans()
-
-    def add(
-        self,
-        patient_ids: tuple[str, ...],
-        masses: Float[Tensor, "batch blocks heads query_organs key_organs"],
-        cover: Cover,
-    ) -> None:
-        """Add the slices of one batch; every query counts once, whatever its slice."""
-        values = {"mass": masses, "uniform": uniform_mass(cover), "queries": cover.sum(dim=1)}
-        self._means.add(patient_ids, values, torch.ones(len(cover)))
-
-    def merge(self, other: "OrganSums") -> None:
-        """Add everything that `other` has seen."""
-        self._means.merge(other._means)
-
-    def measures(self, organs: Mapping[int, str], block_names: tuple[str, ...]) -> PatientMeasures:
-        """What `measure_organs` returns."""
-        found = self._means.means()
-        mass, uniform, queries = (
-            found["mass"],
-            found["uniform"][:, None, None],
-            found["queries"][:, None, None, :, None],
-        )
-        return PatientMeasures(
-            patient_ids=self._means.patient_ids,
-            measures={"share": _over(mass, queries), "over_uniform": _over(mass, uniform)},
-            about={"organs": list(organs.values()), "block_names": list(block_names)},
-        )
 
 
 def _over(mass: np.ndarray, amount: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """How far the effective receptive field reaches, at every depth and for every patient: a gate of the rule."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from trimformer.attention.measures.geometry import Region
+from trimformer.attention.measures.measure_sums import Arrays, MeasureSums
 from trimformer.attention.measures.region_measures import FAR_QUERY, Values
 from trimformer.attention.measures.sums import PatientMeans
 from trimformer.attention.measures.token_gradients import Fields, sample_field, token_fields
@@ -45,8 +47,8 @@ def measure_receptive_field(
 
     Returns:
         `"{region}/{measure}"` (patients, depths), depth 0 what enters the first block; region `foreground` or `all`.
-        `"{region}/centred"` (depths, 2 rows - 1, columns alike) is a picture: the mean field by place relative to
-        the query.
+        `"{region}/centred"` (depths, 2 rows - 1, columns alike, and a volume's third axis) is a picture: the mean
+        field by place relative to the query.
 
     Raises:
         UserError: There is no batch, no block, or no gradient from the tokens back to the pixels.
@@ -58,22 +60,40 @@ def measure_receptive_field(
         >>> field.measures["all/far_field_ratio"].shape, field.measures["all/outside_share"][0, 0]
         ((1, 3), np.float64(0.0))
     """
-    transformer, told = batches_with_transformer(model, batches)
-    means = PatientMeans()
     settings = {"tokens_per_slice": tokens_per_slice, "num_projections": num_projections, "seed": seed}
+    return receptive_field_sums(model, batches, **settings).measures()
+
+
+def receptive_field_sums(
+    model: nn.Module,
+    batches: Iterable[Batch | Tensor],
+    *,
+    tokens_per_slice: int = 4,
+    num_projections: int = 1,
+    seed: int = 0,
+) -> MeasureSums:
+    """What `measure_receptive_field` sums, to be merged with what other machines have summed.
+
+    Raises:
+        UserError: As for `measure_receptive_field`.
+    """
+    transformer, told = batches_with_transformer(model, batches)
+    settings = {"tokens_per_slice": tokens_per_slice, "num_projections": num_projections, "seed": seed}
+    grid = {"block_names": list(transformer.names), "grid_size": list(transformer.grid.grid_size)}
+    sums = MeasureSums(_finish, grid | settings)
     with evaluating(model), without_weight_gradients(model):
         for batch in told:
-            add_receptive_field(means, model, transformer, batch, **settings)
-    found = means.means()
-    return PatientMeasures(
-        patient_ids=means.patient_ids,
-        measures={name: array for name, array in found.items() if not name.endswith("/centred")},
-        pictures={name: _over_patients(array) for name, array in found.items() if name.endswith("/centred")},
-        about={"block_names": list(transformer.names), "grid_size": list(transformer.grid.grid_size), **settings},
-    )
+            _add(sums.means, model, transformer, batch, **settings)
+    return sums
 
 
-def add_receptive_field(
+def _finish(patient_ids: tuple[str, ...], means: Arrays, about: Mapping[str, Any]) -> PatientMeasures:
+    measures = {name: array for name, array in means.items() if not name.endswith("/centred")}
+    pictures = {name: _over_patients(array) for name, array in means.items() if name.endswith("/centred")}
+    return PatientMeasures(patient_ids, measures, pictures, about)
+
+
+def _add(
     means: PatientMeans,
     model: nn.Module,
     transformer: Transformer,
@@ -83,7 +103,7 @@ def add_receptive_field(
     num_projections: int,
     seed: int,
 ) -> None:
-    """Add one batch's fields to the sums, which merge: batches may be measured on many machines."""
+    """Add one batch's fields."""
     regions = {name: measure.region for name, measure in regions_of(batch, transformer.grid).items()}
     marked = {name: region for name, region in regions.items() if region.tokens.any()} or regions
     sample = sample_field(
@@ -99,7 +119,7 @@ def add_receptive_field(
     drawn = dict(zip(marked, zip(*parts, strict=True), strict=True))
     for name, region in regions.items():
         asked = drawn.get(name, (fields[:, :, :0], sample.queries[:, :0]))
-        values = field_values(*asked, region) | {"centred": centred(*asked, region, transformer.grid.grid_size)}
+        values = field_values(*asked, region) | {"centred": centred(*asked, region, transformer.grid.rows_and_columns)}
         named = {f"{name}/{key}": value for key, value in values.items()}
         means.add(batch.patient_ids, named, region.num_tokens)
 
@@ -121,20 +141,25 @@ def field_values(fields: Fields, queries: Int[Tensor, "batch sampled"], region: 
 
 
 def centred(
-    fields: Fields, queries: Int[Tensor, "batch sampled"], region: Region, grid_size: tuple[int, int]
-) -> Float[Tensor, "batch depths rows columns"]:
-    """The mean field by place relative to the query, 2 rows - 1 by 2 columns - 1; NaN where no query has a token."""
-    rows, columns = grid_size
-    found = fields.unflatten(-1, grid_size).permute(1, 2, 0, 3, 4)  # batch, sampled, depths, rows, columns
-    sums = found.new_zeros(len(queries), found.shape[2], 2 * rows - 1, 2 * columns - 1)
+    fields: Fields, queries: Int[Tensor, "batch sampled"], region: Region, grid_size: tuple[int, ...]
+) -> Float[Tensor, "batch depths *places"]:
+    """The mean field by place relative to the query, 2 n - 1 places along an axis of n; NaN where no query has one."""
+    found = fields.unflatten(-1, grid_size).movedim(0, 2)  # batch, sampled, depths, rows, columns
+    sums = found.new_zeros(len(queries), found.shape[2], *(2 * size - 1 for size in grid_size))
     counts = torch.zeros_like(sums)
     for index, slice_queries in enumerate(queries.tolist()):
         for sampled, query in enumerate(slice_queries):
             if region.tokens[index, query]:
-                top, left = rows - 1 - query // columns, columns - 1 - query % columns
-                sums[index, :, top : top + rows, left : left + columns] += found[index, sampled]
-                counts[index, :, top : top + rows, left : left + columns] += 1
+                places = (index, slice(None), *_around(query, grid_size))
+                sums[places] += found[index, sampled]
+                counts[places] += 1
     return sums / counts
+
+
+def _around(query: int, grid_size: tuple[int, ...]) -> list[slice]:
+    """Where the grid lies, along every axis, when the query is put in the middle."""
+    starts = [size - 1 - int(at) for size, at in zip(grid_size, np.unravel_index(query, grid_size), strict=True)]
+    return [slice(start, start + size) for start, size in zip(starts, grid_size, strict=True)]
 
 
 def _over_patients(array: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """How alike the token states are after any two blocks, and how much each block changes them."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,8 +9,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from trimformer.attention.measures.measure_sums import Arrays, MeasureSums
 from trimformer.attention.measures.region_measures import Values, named
 from trimformer.attention.measures.sums import PatientMeans
+from trimformer.attention.transformer.blocks import Transformer
 from trimformer.attention.transformer.evaluating import evaluating
 from trimformer.attention.transformer.passes import batches_with_transformer
 from trimformer.attention.transformer.states import run_blocks
@@ -43,16 +46,35 @@ def measure_similarity(model: nn.Module, batches: Iterable[Batch | Tensor]) -> P
         >>> similarity.measures["all/cka"].shape, similarity.measures["all/block_influence"].shape
         ((1, 3, 3), (1, 2))
     """
+    return similarity_sums(model, batches).measures()
+
+
+def similarity_sums(model: nn.Module, batches: Iterable[Batch | Tensor]) -> MeasureSums:
+    """What `measure_similarity` sums, to be merged with what other machines have summed.
+
+    Raises:
+        UserError: As for `measure_similarity`.
+    """
     transformer, told = batches_with_transformer(model, batches)
-    sums = SimilaritySums()
+    sums = empty_similarity(transformer)
     with evaluating(model), torch.inference_mode():
         for batch in told:
-            regions = regions_of(batch, transformer.grid)
-            tokens = {name: measure.region.tokens for name, measure in regions.items()}
-            watcher = SimilarityWatcher(tokens, transformer.grid.num_prefix_tokens)
+            watcher = SimilarityWatcher.of(batch, transformer)
             run_blocks(model, transformer, batch.images, watcher)
-            sums.add(batch.patient_ids, watcher)
-    return sums.measures(transformer.names)
+            watcher.add_to(sums.means, batch.patient_ids)
+    return sums
+
+
+def empty_similarity(transformer: Transformer) -> MeasureSums:
+    """Sums of no slice yet."""
+    return MeasureSums(_finish, {"block_names": list(transformer.names)})
+
+
+def _finish(patient_ids: tuple[str, ...], means: Arrays, about: Mapping[str, Any]) -> PatientMeasures:
+    hsics = {name.removesuffix("hsic"): array for name, array in means.items() if name.endswith("/hsic")}
+    influences = {name: array for name, array in means.items() if name.endswith("/block_influence")}
+    measures = {f"{region}cka": cka(hsic) for region, hsic in hsics.items()} | influences
+    return PatientMeasures(patient_ids, measures, about=about)
 
 
 class SimilarityWatcher:
@@ -64,6 +86,13 @@ class SimilarityWatcher:
         self._grams: list[Tensor] = []
         self._changes: list[Tensor] = []
         self._previous: Tensor | None = None
+
+    @classmethod
+    def of(cls, batch: Batch, transformer: Transformer) -> "SimilarityWatcher":
+        """The watcher of a batch's foreground patches, and of all."""
+        regions = regions_of(batch, transformer.grid)
+        tokens = {name: measure.region.tokens for name, measure in regions.items()}
+        return cls(tokens, transformer.grid.num_prefix_tokens)
 
     def __call__(self, _depth: int, states: Float[Tensor, "batch tokens width"]) -> None:
         """Keep what the comparison needs: products of tokens, not the states."""
@@ -86,34 +115,12 @@ class SimilarityWatcher:
             values |= named(region, {"hsic": unbiased_hsic(grams, tokens), "block_influence": influence})
         return values
 
-
-class SimilaritySums:
-    """Sums over slices, per patient, from which CKA is made at the end; those of two halves merge to the whole."""
-
-    def __init__(self) -> None:
-        self._means = PatientMeans()
-
-    def add(self, patient_ids: tuple[str, ...], watcher: SimilarityWatcher) -> None:
-        """Add the slices of one pass; each counts by its number of tokens in the region."""
-        values = watcher.values()
-        for region, tokens in watcher.tokens.items():
+    def add_to(self, means: PatientMeans, patient_ids: tuple[str, ...]) -> None:
+        """Add the slices of this pass; each counts by its number of tokens in the region."""
+        values = self.values()
+        for region, tokens in self.tokens.items():
             chosen = {name: value for name, value in values.items() if name.startswith(f"{region}/")}
-            self._means.add(patient_ids, chosen, tokens.sum(dim=1))
-
-    def merge(self, other: "SimilaritySums") -> None:
-        """Add everything that `other` has seen."""
-        self._means.merge(other._means)
-
-    def measures(self, block_names: tuple[str, ...]) -> PatientMeasures:
-        """What `measure_similarity` returns."""
-        found = self._means.means()
-        hsics = {name.removesuffix("hsic"): array for name, array in found.items() if name.endswith("/hsic")}
-        return PatientMeasures(
-            patient_ids=self._means.patient_ids,
-            measures={f"{region}cka": cka(hsic) for region, hsic in hsics.items()}
-            | {name: array for name, array in found.items() if name.endswith("/block_influence")},
-            about={"block_names": list(block_names)},
-        )
+            means.add(patient_ids, chosen, tokens.sum(dim=1))
 
 
 def gram(patches: Float[Tensor, "batch tokens width"]) -> Float[Tensor, "batch tokens tokens"]:

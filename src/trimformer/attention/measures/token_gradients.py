@@ -31,7 +31,7 @@ class FieldSample:
 
 
 def sample_field(
-    images: Float[Tensor, "batch channels rows columns"],
+    images: Float[Tensor, "batch channels *size"],
     regions: Iterable[Tensor],
     *,
     tokens_per_slice: int,
@@ -45,7 +45,7 @@ def sample_field(
     the whole gives.
 
     Args:
-        images: The slices.
+        images: The slices, or volumes.
         regions: Tokens that may be drawn, each (batch, tokens); a slice without one gets token 0, which its reader
             leaves out.
         tokens_per_slice: Tokens drawn from each region.
@@ -86,7 +86,7 @@ def token_fields(model: nn.Module, transformer: Transformer, images: Tensor, sam
     Args:
         model: A network in evaluation mode, in which slices do not see each other.
         transformer: Its blocks; depth 0 is what enters the first.
-        images: (batch, channels, rows, columns).
+        images: (batch, channels, rows, columns), or volumes with three axes.
         sample: The tokens and directions.
 
     Raises:
@@ -101,11 +101,11 @@ def token_fields(model: nn.Module, transformer: Transformer, images: Tensor, sam
         asked = [state[slices, prefix + tokens] for tokens in sample.queries.unbind(dim=1)]
         towards = sample.directions.to(state.dtype).unbind(dim=1)
         rows = [_pixel_norms(*each, images) for each in zip(asked, towards, strict=True)]
-        fields.append(_per_patch(torch.stack(rows, dim=1), transformer.grid.patch_size))
+        fields.append(_per_patch(torch.stack(rows, dim=1), transformer.grid.patch_sizes))
     return torch.stack(fields)
 
 
-def _pixel_norms(asked: Tensor, directions: Tensor, images: Tensor) -> Float[Tensor, "batch rows columns"]:
+def _pixel_norms(asked: Tensor, directions: Tensor, images: Tensor) -> Float[Tensor, "batch *size"]:
     """Norm over the directions of the gradient at every pixel, summed over the image's channels."""
     squares = torch.zeros_like(images, dtype=torch.promote_types(images.dtype, torch.float32))
     for direction in directions.unbind(dim=1):
@@ -127,7 +127,8 @@ def _gradient(target: Tensor, images: Tensor) -> Tensor:
     return found.to(torch.promote_types(found.dtype, torch.float32))
 
 
-def _per_patch(pixels: Float[Tensor, "batch sampled rows columns"], patch_size: int) -> Tensor:
+def _per_patch(pixels: Float[Tensor, "batch sampled *size"], patch_sizes: tuple[int, ...]) -> Tensor:
     """Sums over every patch, rows normalised: (batch, sampled, tokens)."""
-    sums = F.avg_pool2d(pixels, patch_size).flatten(2)
+    mean = F.avg_pool2d if len(patch_sizes) == 2 else F.avg_pool3d
+    sums = mean(pixels, patch_sizes).flatten(2)
     return sums / sums.sum(dim=-1, keepdim=True)

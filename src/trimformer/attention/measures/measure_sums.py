@@ -1,0 +1,60 @@
+"""What a measure has summed of every patient: it grows batch by batch, travels between machines, and merges exactly."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from trimformer.attention.measures.sums import PatientMeans
+from trimformer.records.errors import UserError
+from trimformer.records.patient_measures import PatientMeasures
+
+Arrays = dict[str, np.ndarray]
+
+Finish = Callable[[tuple[str, ...], Arrays, Mapping[str, Any]], PatientMeasures]
+"""Makes a measure of the patients' ids, their means, and what is known about them."""
+
+
+@dataclass
+class MeasureSums:
+    """The sums of one measure over some slices of some patients.
+
+    Sums of two parts of the data, measured anywhere with the same model and settings, merge to the sums of the whole,
+    even where a patient's slices are in both parts. They can be pickled.
+
+    Example:
+        >>> import torch
+        >>> import trimformer as tf
+        >>> from trimformer.attention.measures.similarity import similarity_sums
+        >>> model = tf.create_model("unetr", num_classes=2, num_blocks=2, size="tiny", image_size=32, patch_size=8)
+        >>> images = torch.randn(4, 1, 32, 32)
+        >>> sums = similarity_sums(model, [images[:2]])
+        >>> sums.merge(similarity_sums(model, [images[2:]]))
+        >>> whole = tf.measure_similarity(model, [images])
+        >>> np.allclose(sums.measures().measures["all/cka"], whole.measures["all/cka"], atol=1e-6)
+        True
+    """
+
+    finish: Finish
+    about: Mapping[str, Any]
+    """Names of the blocks, and the settings of the measure."""
+    means: PatientMeans = field(default_factory=PatientMeans)
+
+    def merge(self, other: "MeasureSums") -> None:
+        """Add everything that `other` has seen.
+
+        Raises:
+            UserError: It is another measure, or was made with other blocks or settings.
+        """
+        if other.finish is not self.finish or dict(other.about) != dict(self.about):
+            raise UserError(
+                "Sums of the same measure, blocks and settings merge",
+                f"{dict(other.about)} beside {dict(self.about)}",
+                "Measure every part of the data in the same way.",
+            )
+        self.means.merge(other.means)
+
+    def measures(self) -> PatientMeasures:
+        """The measure of every patient seen so far."""
+        return self.finish(self.means.patient_ids, self.means.means(), self.about)
