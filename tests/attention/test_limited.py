@@ -10,7 +10,7 @@ from foreign_networks import HEADS, IMAGES, NETWORKS, WIDTH, OwnNetwork, foreign
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from trimformer.attention.ablation.limited import limited_attention
+from trimformer.attention.ablation.limited import beyond_radius, limited_attention
 from trimformer.attention.recording.record import record_attention
 from trimformer.attention.transformer.blocks import AttentionBlock, Transformer, find_transformer
 from trimformer.attention.transformer.token_grid import TokenGrid
@@ -112,6 +112,21 @@ def test_only_the_chosen_blocks_are_limited() -> None:
 def alone(block: nn.Module) -> Transformer:
     """A block that is a whole network, for calls of the test's own."""
     return Transformer((AttentionBlock("block", block, nn.Linear(1, 1)),), TokenGrid((4, 4), (8, 8)))
+
+
+def test_in_a_volume_the_distance_has_three_axes() -> None:
+    grid = TokenGrid((2, 2, 3), (8, 8, 4), num_prefix_tokens=1)
+    beyond = beyond_radius(grid, 12.0, (1.0, 2.0, 1.5))  # tokens of 8 x 16 x 6 mm
+    places = list(np.ndindex(2, 2, 3))
+    for i, one in enumerate(places):
+        for j, other in enumerate(places):
+            (a, b, c), (d, e, f) = one, other
+            far = (8 * (a - d)) ** 2 + (16 * (b - e)) ** 2 + (6 * (c - f)) ** 2 > 12**2
+            assert bool(beyond[1 + i, 1 + j]) == far
+    assert not beyond[0].any()
+    assert not beyond[:, 0].any()
+    with pytest.raises(UserError, match="3 spacings"):
+        beyond_radius(grid, 12.0, SPACING)
 
 
 class Attends(nn.Module):

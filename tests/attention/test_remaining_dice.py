@@ -29,7 +29,7 @@ from trimformer.records.intervals import mean_interval
 from trimformer.records.run_folder import RunFolder
 from trimformer.records.skipped_blocks import SkippedBlocks
 
-PATIENTS = [made_patient("one", 0), made_patient("two", 3, slices=9), made_patient("three", 1)]
+PATIENTS = [made_patient("one", 0), made_patient("two", 3, slices=5)]
 HYBRIDS = ("unetr", "cats", "transunet")
 
 
@@ -45,6 +45,13 @@ def hybrid(name: str = "unetr", num_blocks: int = 3, decoder: str = "full") -> S
     return model
 
 
+def undecided() -> SegmentationModel:
+    """Untrained, but no class is above the others everywhere: small changes show in the Dice."""
+    model = hybrid()
+    model.register_forward_hook(lambda _model, _images, logits: logits - logits.mean(dim=(2, 3), keepdim=True))
+    return model
+
+
 def whole_volume_dice(model: nn.Module, patient: PatientSlices) -> float:
     """The mean over classes of `metrics.dice`, all slices at once."""
     truth = patient.labels
@@ -55,9 +62,9 @@ def whole_volume_dice(model: nn.Module, patient: PatientSlices) -> float:
 
 
 def test_causal_radius_is_the_dice_of_every_volume_with_that_attention_masked() -> None:
-    model, radii = hybrid(), (16.0, 0.0)
+    model, radii = undecided(), (16.0, 0.0)
     record = causal_radius(model, PATIENTS, LABELS, radii, batch_size=2)
-    assert (record.patient_ids, record.radii_mm) == (("one", "two", "three"), radii)
+    assert (record.patient_ids, record.radii_mm) == (("one", "two"), radii)
     assert record.block_names == ("blocks.0", "blocks.1", "blocks.2")
     transformer = find_transformer(model, PATIENTS[0].image_tensor())
     for row, patient in enumerate(PATIENTS):
@@ -66,7 +73,7 @@ def test_causal_radius_is_the_dice_of_every_volume_with_that_attention_masked() 
             for dices, blocks in ((record.only, [block]), (record.up_to, list(range(block + 1)))):
                 with limited_attention(model, transformer, radius, blocks, patient.spacing_mm):
                     assert dices[row, column, block] == pytest.approx(whole_volume_dice(model, patient))
-    assert len(np.unique(record.up_to)) > 9
+    assert len(np.unique(record.up_to)) > 6
 
 
 def test_a_radius_beyond_the_image_costs_no_dice() -> None:
@@ -210,7 +217,7 @@ def test_no_trace_of_skipping_is_left() -> None:
 
 
 def test_an_ablation_holds_the_dice_after_every_number_of_blocks() -> None:
-    model = hybrid().train()
+    model = undecided().train()
     record = dice_of_first_blocks(model, PATIENTS, LABELS, batch_size=2)
     assert model.training
     model.eval()

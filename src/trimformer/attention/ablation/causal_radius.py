@@ -6,7 +6,7 @@ from functools import partial
 
 from torch import nn
 
-from trimformer.attention.ablation.limited import limited_attention
+from trimformer.attention.ablation.limited import limited_attention, token_sides_mm
 from trimformer.attention.ablation.remaining_dice import Condition, dice_under_conditions, transformer_of
 from trimformer.attention.measures.geometry import token_distances
 from trimformer.attention.transformer.blocks import Transformer
@@ -79,9 +79,9 @@ def causal_radius(
 def default_radii(grid: TokenGrid, patients: Iterable[PatientSlices]) -> tuple[float, ...]:
     """0, then 1, 2, 4, 8, ... token sides in mm, as long as they are below the image's diagonal.
 
-    The side is the longest among rows, columns and patients, so that every token sees its neighbours within one.
+    The side is the longest among axes and patients, so that every token sees its neighbours within one.
     """
-    sides = [(grid.patch_size * patient.spacing_mm[0], grid.patch_size * patient.spacing_mm[1]) for patient in patients]
+    sides = [token_sides_mm(grid, patient.spacing_mm) for patient in patients]
     side = max(max(sizes) for sizes in sides)
     diagonal = max(float(token_distances(grid.grid_size, sizes)[0, -1]) for sizes in sides)
     return (0.0, *(side * 2**power for power in range(32) if side * 2**power < diagonal))

@@ -30,7 +30,7 @@ def limited_attention(
     transformer: Transformer,
     radius_mm: float,
     blocks: Collection[int],
-    spacing_mm: tuple[float, float],
+    spacing_mm: tuple[float, ...],
 ) -> Iterator[None]:
     """While the model runs inside the `with`, the keys beyond a radius get minus infinity before the softmax.
 
@@ -44,7 +44,7 @@ def limited_attention(
         transformer: Its blocks and token grid, from `find_transformer`.
         radius_mm: Between the centres of two tokens, in mm; a key on it is seen.
         blocks: Which blocks are limited, counted from 0.
-        spacing_mm: Of a row and of a column of the images, in mm.
+        spacing_mm: Of the images along each of their two or three axes, in mm.
 
     Raises:
         UserError: The radius is negative, there is no such block, a limited block did not run, or attends among other
@@ -77,12 +77,26 @@ def limited_attention(
         )
 
 
-def beyond_radius(grid: TokenGrid, radius_mm: float, spacing_mm: tuple[float, float]) -> Bool[Tensor, "tokens tokens"]:
+def beyond_radius(grid: TokenGrid, radius_mm: float, spacing_mm: tuple[float, ...]) -> Bool[Tensor, "tokens tokens"]:
     """Which keys (columns) each query (row) may not see; prefix tokens come first and are free."""
-    row_mm, column_mm = spacing_mm
-    distances = token_distances(grid.grid_size, (grid.patch_size * row_mm, grid.patch_size * column_mm))
+    distances = token_distances(grid.grid_size, token_sides_mm(grid, spacing_mm))
     prefix = grid.num_prefix_tokens
     return F.pad(distances > radius_mm + ROUNDING_MM, (prefix, 0, prefix, 0), value=False)
+
+
+def token_sides_mm(grid: TokenGrid, spacing_mm: tuple[float, ...]) -> tuple[float, ...]:
+    """Of a patch, along each axis.
+
+    Raises:
+        UserError: The spacing has not as many axes as the grid.
+    """
+    if len(spacing_mm) != len(grid.patch_sizes):
+        raise UserError(
+            f"Tokens on a grid of {grid.grid_size} lie {len(grid.grid_size)} spacings apart",
+            f"{spacing_mm} mm",
+            "Give the spacing of the images along each axis of the grid.",
+        )
+    return tuple(patch * mm for patch, mm in zip(grid.patch_sizes, spacing_mm, strict=True))
 
 
 def as_written() -> AbstractContextManager[object]:

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
 from trimformer.attention.transformer.blocks import Transformer, find_transformer
@@ -73,8 +73,10 @@ def transformer_of(model: nn.Module, patients: Sequence[PatientSlices]) -> Trans
 
 
 def overlap(
-    prediction: Int[Tensor, "batch rows columns"], truth: Int[Tensor, "batch rows columns"], classes: Sequence[int]
-) -> Int[Tensor, "2 classes"]:
+    prediction: Integer[Tensor, "batch rows columns"],
+    truth: Integer[Tensor, "batch rows columns"],
+    classes: Sequence[int],
+) -> Integer[Tensor, "2 classes"]:
     """Pixels in both masks, and the sum of both masks' pixels, for each class; sums over batches add."""
     values = torch.tensor(classes, device=truth.device).view(-1, 1)
     predicted, true = prediction.flatten() == values, truth.flatten() == values

@@ -9,7 +9,9 @@ from matplotlib.figure import Figure
 
 from trimformer.records.attention_example import FIELD_NAMES, AttentionExample
 from trimformer.records.errors import UserError
+from trimformer.records.measured_run import MeasuredRun
 from trimformer.records.profile import AttentionProfile
+from trimformer.records.run_folder import RunFolder
 from trimformer.report.attention import charts, slices
 from trimformer.report.attention.paper import CHART_DOTS, PAPER_STYLE, PICTURE_DOTS, main_region, regions
 from trimformer.report.attention.sheets import draw_sheet
@@ -21,12 +23,45 @@ Drawing = tuple[str, int, Callable[[], Figure]]
 """The file's name without suffix, the dots an inch of its PNG, and how to draw it."""
 
 
+def write_run_figures(
+    runs: Mapping[str, RunFolder],
+    folder: Path,
+    formats: Sequence[str] = FORMATS,
+    *,
+    examples: Mapping[str, AttentionExample] | None = None,
+    blocks: Sequence[int] = (),
+    head: int | None = None,
+) -> list[Path]:
+    """Draw everything about attention that run folders hold; what was not measured is left out.
+
+    As `write_attention_figures`, of the profile, receptive field, similarity, organs, causal radius and skipped blocks
+    that lie in each folder.
+
+    Args:
+        runs: By the names that stand on the figures; each with an attention profile.
+        folder: Where the files go.
+        formats: Any of png, svg and pdf.
+        examples: Slices with the maps of all heads, from `examples_of_runs`.
+        blocks: Blocks, counted from 1, that are drawn as figures of their own.
+        head: The head, counted from 1, whose maps are drawn; without it their mean.
+
+    Raises:
+        UserError: A run has no profile, or as for `write_attention_figures`.
+    """
+    profiles = {name: AttentionProfile.load(run.profile_file, run.profile_arrays) for name, run in runs.items()}
+    measured = {name: MeasuredRun.of(run) for name, run in runs.items()}
+    return write_attention_figures(
+        profiles, folder, formats, examples=examples, measured=measured, blocks=blocks, head=head
+    )
+
+
 def write_attention_figures(
     profiles: Mapping[str, AttentionProfile],
     folder: Path,
     formats: Sequence[str] = FORMATS,
     *,
     examples: Mapping[str, AttentionExample] | None = None,
+    measured: Mapping[str, MeasuredRun] | None = None,
     blocks: Sequence[int] = (),
     head: int | None = None,
 ) -> list[Path]:
@@ -41,6 +76,7 @@ def write_attention_figures(
         formats: Any of png, svg and pdf.
         examples: Slices with the maps of all heads; without one the slice that the profile keeps is shown, which has
             head means and no feature maps.
+        measured: What else was measured of the models.
         blocks: Blocks, counted from 1, whose grids of maps and single heads are drawn as figures of their own.
         head: The head, counted from 1, whose maps stand in the grids; without it their mean.
 
