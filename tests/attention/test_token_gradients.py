@@ -34,7 +34,7 @@ def finite_differences(network: nn.Module, image: Tensor, step: float = 1e-4) ->
     return np.asarray(found / found.sum(axis=-1, keepdims=True))
 
 
-@pytest.mark.parametrize("name", ["vit", "own", "encoder, tokens first"])
+@pytest.mark.parametrize("name", ["vit", "encoder, tokens first"])
 def test_fields_of_attention_equal_finite_differences_in_every_direction(name: str) -> None:
     network = foreign(name).double().requires_grad_(False)
     queries, images = [[0, 6, 15], [3, 9, 12]], IMAGES.double()

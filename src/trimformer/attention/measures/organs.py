@@ -91,7 +91,7 @@ class OrganWatcher:
         Raises:
             UserError: The batch has no labels.
         """
-        return cls(cover_of(batch, tuple(organs), transformer.grid.patch_size), transformer.grid)
+        return cls(cover_of(batch, tuple(organs), transformer.grid.patch_sizes), transformer.grid)
 
     def __call__(self, call: AttentionCall) -> None:
         """Sum the maps of one block."""
@@ -104,7 +104,7 @@ class OrganWatcher:
         means.add(patient_ids, values, torch.ones(len(cover)))
 
 
-def cover_of(batch: Batch, organs: tuple[int, ...], patch_size: int) -> Cover:
+def cover_of(batch: Batch, organs: tuple[int, ...], patch_sizes: tuple[int, ...]) -> Cover:
     """Which patches cover which organ.
 
     Raises:
@@ -113,7 +113,7 @@ def cover_of(batch: Batch, organs: tuple[int, ...], patch_size: int) -> Cover:
     if batch.labels is None:
         raise UserError("Organs are told apart by their labels", "a batch without labels", "Give Batch(labels=...).")
     tokens: list[Bool[Tensor, "batch tokens"]] = [
-        covering_tokens(batch.labels == organ, patch_size) for organ in organs
+        covering_tokens(batch.labels == organ, patch_sizes) for organ in organs
     ]
     return torch.stack(tokens, dim=-1).float()
 

@@ -15,6 +15,7 @@ from trimformer.attention.transformer.blocks import Transformer, find_transforme
 from trimformer.attention.transformer.evaluating import evaluating
 from trimformer.attention.transformer.observe import AttentionCall, observe_attention
 from trimformer.attention.transformer.passes import without_weight_gradients
+from trimformer.attention.transformer.token_grid import TokenGrid
 from trimformer.records.errors import UserError
 
 
@@ -36,9 +37,9 @@ class Relevance:
 
 def class_relevance(
     model: nn.Module,
-    images: Float[Tensor, "batch channels rows columns"],
+    images: Float[Tensor, "batch channels *size"],
     class_index: int,
-    mask: Bool[Tensor, "batch mask_rows mask_columns"],
+    mask: Bool[Tensor, "batch *mask_size"],
 ) -> Relevance:
     """Relevance of every patch for a class where a mask lies: its label, or the prediction.
 
@@ -47,8 +48,8 @@ def class_relevance(
     hybrid) is not seen. One forward and one backward pass; the model and its gradients are left as they were.
 
     Args:
-        model: A network from images to logits (batch, classes, rows, columns), with one sequence of blocks.
-        images: The slices.
+        model: A network from images to logits (batch, classes, *size), with one sequence of blocks.
+        images: The slices, or volumes.
         class_index: Which class's logits.
         mask: Where they count, on the logits' grid.
 
@@ -69,17 +70,17 @@ def class_relevance(
     after = [torch.eye(steps[0].shape[-1], dtype=steps[0].dtype, device=steps[0].device).expand_as(steps[0])]
     for step in steps:
         after.append(after[-1] + step @ after[-1])
-    return Relevance(_of_patches(after[-1], transformer, mask), torch.stack(after[1:]))
+    return Relevance(_of_patches(after[-1], transformer.grid, mask), torch.stack(after[1:]))
 
 
 def _target(logits: Any, class_index: int, mask: Tensor) -> Tensor:
     """The class's logits summed over the mask; slices add up, and do not see each other."""
-    shape = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-    fits = len(shape) == 4 and shape[0] == len(mask) and shape[2:] == mask.shape[1:]
+    shape = tuple(logits.shape) if isinstance(logits, torch.Tensor) else ()
+    fits = len(shape) == mask.ndim + 1 >= 4 and (shape[0], *shape[2:]) == tuple(mask.shape)
     if not fits or not 0 <= class_index < shape[1]:
         raise UserError(
-            "The model gives logits (batch, classes, rows, columns) on the grid of the mask",
-            f"{shape}, for class {class_index} on a mask {tuple(mask.shape)}",
+            "The model gives logits (batch, classes, *size) on the grid of the mask",
+            f"{shape or type(logits).__name__}, for class {class_index} on a mask {tuple(mask.shape)}",
             "Give a segmentation network, one of its classes, and the mask on the grid of its logits.",
         )
     return logits[:, class_index][mask.to(logits.device)].sum()
@@ -162,9 +163,21 @@ def _step(attended: _Attended, gradient: Tensor) -> Float[Tensor, "batch tokens 
     return (at_maps * maps).clamp(min=0).mean(dim=1)
 
 
-def _of_patches(full: Tensor, transformer: Transformer, mask: Tensor) -> Float[Tensor, "batch patches"]:
+def _of_patches(full: Tensor, grid: TokenGrid, mask: Tensor) -> Float[Tensor, "batch patches"]:
     """The mean over the patches that the mask covers of their rows of R - I."""
-    prefix = transformer.grid.num_prefix_tokens
+    prefix = grid.num_prefix_tokens
     rows = (full - torch.eye(full.shape[-1], dtype=full.dtype, device=full.device))[:, prefix:, prefix:]
-    covered = covering_tokens(mask.to(full.device), transformer.grid.patch_size).to(full.dtype)
+    covered = covering_tokens(mask.to(full.device), _patch_on(mask, grid)).to(full.dtype)
     return (covered[:, None] @ rows)[:, 0] / covered.sum(dim=1, keepdim=True)
+
+
+def _patch_on(mask: Tensor, grid: TokenGrid) -> tuple[int, ...]:
+    """The sides of a patch on the grid of the mask, which may be coarser than the image's."""
+    size = tuple(mask.shape[1:])
+    if any(pixels % tokens for pixels, tokens in zip(size, grid.grid_size, strict=True)):
+        raise UserError(
+            "Every patch covers as many pixels of the mask",
+            f"a mask of {size} pixels on {grid.grid_size} patches",
+            "Give images whose logits the patches divide.",
+        )
+    return tuple(pixels // tokens for pixels, tokens in zip(size, grid.grid_size, strict=True))
