@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from trimformer import create_model, record_attention
-from trimformer.attention.showing.explorer_data import explorer_of_run, record_slice, spread_slices
+from trimformer.attention.showing.explorer_data import explorer_of_run, spread_slices
+from trimformer.attention.showing.explorer_slice import record_slice
 from trimformer.data.catalogue import load_dataset
 from trimformer.data.patient import Patient
 from trimformer.data.preparation.slices import PatientSlices, to_slices

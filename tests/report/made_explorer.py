@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from trimformer.records.explorer import Explorer, ExplorerSlice
+from trimformer.records.explorer import Explorer, ExplorerRelevance, ExplorerSlice, ExplorerVolume
 
 LABELS = {1: "outer_ring", 2: "inner <b>disc</b>"}
 
@@ -38,7 +38,23 @@ def made_slice(
         spacing_mm=(1.0, 1.5),
         left="R",
         top="A",
+        relevance=made_relevance(random, blocks, maps.shape[-1]),
     )
+
+
+def made_relevance(random: np.random.Generator, blocks: int, tokens: int) -> ExplorerRelevance:
+    """Of two classes; for the second nothing spoke."""
+    patches = random.random((2, blocks, tokens))
+    distance, uniform = random.uniform(10, 30, (2, blocks)), random.uniform(20, 30, 2)
+    patches[1], distance[1], uniform[1] = np.nan, np.nan, np.nan
+    return ExplorerRelevance((patches / patches.sum(axis=-1, keepdims=True)).astype(np.float32), distance, uniform)
+
+
+def made_volume(slices: int = 60, size: tuple[int, int] = (24, 24)) -> ExplorerVolume:
+    """A volume at half the size of the slices, whose brightness and labels say which slice it is."""
+    labels = np.stack([made_labels(size) * (index % 2) for index in range(slices)]).astype(np.uint8)
+    images = np.broadcast_to(np.arange(slices, dtype=np.uint8)[:, None, None] * 4, labels.shape)
+    return ExplorerVolume(images, 0.0, 2.0, labels, np.roll(labels, 1, axis=2))
 
 
 def made_labels(size: tuple[int, ...]) -> np.ndarray:
@@ -54,15 +70,16 @@ def made_maps(
     """Softmaxed scores (heads, queries, keys): near patches, noise, and a sink in the first corner of the last head."""
     places = np.stack(np.indices(grid_size), axis=-1).reshape(-1, 2)
     square = ((places[:, None] - places[None]) ** 2).sum(axis=-1)
-    scores = np.stack([-square / (2 * (reach * (1 + head % 3)) ** 2) for head in range(heads)])
+    scores = np.array([-square / (2 * (reach * (1 + head % 3)) ** 2) for head in range(heads)])
     scores = scores + random.normal(0, noise, scores.shape)
     scores[-1, :, 0] += 6
-    weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    return weights / weights.sum(axis=-1, keepdims=True)
+    weights: np.ndarray = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    weights /= weights.sum(axis=-1, keepdims=True)
+    return weights
 
 
 def made_explorer(**settings: object) -> Explorer:
-    """Three slices of two patients, with what a profile would say."""
+    """Three slices of two patients, with what a profile would say and the first one's volume."""
     slices = (
         made_slice("sub-01", 30, **settings),  # type: ignore[arg-type]
         made_slice("sub-01", 31, **settings),  # type: ignore[arg-type]
@@ -70,4 +87,4 @@ def made_explorer(**settings: object) -> Explorer:
     )
     blocks, heads = slices[0].maps.shape[:2]
     profile = np.linspace(11, 29, blocks * heads).reshape(blocks, heads)
-    return Explorer("unetr <made up>", "Made-up slices & maps.", LABELS, slices, profile)
+    return Explorer("unetr <made up>", "Made-up slices & maps.", LABELS, slices, profile, {"sub-01": made_volume()})

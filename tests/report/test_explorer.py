@@ -78,12 +78,18 @@ def test_dice_of_a_depth_is_the_mean_over_the_labels_in_the_slice() -> None:
 
 
 @pytest.mark.parametrize("levels", LEVELS)
-def test_a_stored_weight_is_off_by_half_a_step_of_its_row_at_most(levels: int) -> None:
+def test_the_root_of_a_stored_weight_is_off_by_half_a_step_at_most(levels: int) -> None:
     maps = views(made_slice())
     largest = maps.max(axis=-1, keepdims=True)
-    error = np.abs(quantise(maps, levels) * (largest / levels) - maps)
-    assert (error <= largest * (0.5001 / levels)).all()
+    error = np.abs(quantise(maps, levels) / levels - np.sqrt(maps / largest))
+    assert (error <= 0.5001 / levels).all()
     assert quantise(maps, levels).max() == levels
+
+
+def test_beside_a_sink_the_other_weights_are_still_told_apart() -> None:
+    row = np.array([[0.9, 0.002, 0.001]], dtype=np.float32)
+    restored = 0.9 * (quantise(row, 127)[0] / 127.0) ** 2
+    assert restored == pytest.approx(row[0], rel=0.2)
 
 
 def test_maps_become_coarser_until_they_fit() -> None:
@@ -101,7 +107,8 @@ def test_four_slices_of_a_base_model_always_fit() -> None:
     worst = np.random.default_rng(0).integers(0, LEVELS[-1] + 1, (13, 196, 196)).astype(np.uint8)
     assert 4 * 12 * len(packed(worst)) < MOST_CHARACTERS
     numbers = np.random.default_rng(0).random((4, 12, 14, 196)).astype(np.float32)
-    assert MOST_CHARACTERS + 4 * len(packed(numbers)) + 4 * 150_000 < 25e6
+    volume = np.random.default_rng(0).integers(0, 64, (100, 112, 112)).astype(np.uint8)
+    assert MOST_CHARACTERS + 4 * len(packed(numbers)) + 2 * len(packed(volume)) + 4 * 150_000 < 25e6
 
 
 def test_the_page_holds_the_record_and_asks_for_nothing(tmp_path: Path) -> None:
@@ -116,14 +123,23 @@ def test_the_page_holds_the_record_and_asks_for_nothing(tmp_path: Path) -> None:
     assert np.array_equal(stored[3], numbers.largest)
     assert np.array_equal(unpacked(parts["predictions-1"], "u1"), record.slices[1].predictions.ravel())
     assert len([name for name in parts if name.startswith("maps-")]) == 9
+    relevance, volume = record.slices[1].relevance, record.volumes["sub-01"]
+    assert relevance is not None
+    stored = unpacked(parts["relevance-1"], "<f4").reshape(2, 3, 36)
+    assert np.array_equal(stored, relevance.patches, equal_nan=True)
+    assert np.array_equal(unpacked(parts["volume-0"], "u1"), volume.images.ravel())
+    assert volume.labels is not None
+    assert np.array_equal(unpacked(parts["volume-labels-0"], "u1"), volume.labels.ravel())
 
 
 def test_names_from_outside_cannot_leave_their_place() -> None:
     record = made_explorer()
-    hostile = '</script><script>alert("x")</script>'
+    hostile = '</script><script>alert("x")</script><img src=x onerror=alert(1)>'
     slices = (replace(record.slices[0], patient_id=hostile),)
-    page = render_explorer(Explorer(hostile, hostile, {1: hostile, 2: "b"}, slices))
+    volumes = {hostile: record.volumes["sub-01"]}
+    page = render_explorer(Explorer(hostile, hostile, {1: hostile, 2: "b"}, slices, None, volumes, (hostile,)))
     assert "<script>alert" not in page
+    assert "<img" not in page
     assert page.count("</script>") == 2 + len(parts_of(page))
     assert document_of(page)["profile"] is None
 

@@ -1,5 +1,6 @@
 """The explorer in real Chromium: clicked, typed at, and its numbers compared with those of the record."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,6 @@ from trimformer.report.explorer import write_explorer
 
 __all__ = ["browser"]  # a fixture
 
-READY = "document.getElementById('words').textContent.includes(' mm far')"
 UNNAMED = """() => [...document.querySelectorAll('button, select, input, canvas:not([aria-hidden])')]
   .filter(node => !(node.getAttribute('aria-label') || node.labels?.length || node.textContent.trim()))
   .map(node => node.outerHTML)"""
@@ -34,7 +34,7 @@ def explorer_file(record: Explorer, tmp_path_factory: pytest.TempPathFactory) ->
 class Opened:
     """A page that is ready, and what it said and asked for."""
 
-    def __init__(self, page: Page, address: str) -> None:
+    def __init__(self, page: Page, address: str, ready: str = " mm far") -> None:
         self.page = page
         self.noise: list[str] = []
         page.on("console", lambda message: self.noise.append(f"console: {message.text}"))
@@ -42,7 +42,8 @@ class Opened:
         file = address.partition("#")[0]
         page.on("request", lambda request: self._asked(request.url, file))
         page.goto(address)
-        page.wait_for_function(READY)
+        # Not wait_for_function: the page's policy forbids to evaluate text.
+        page.locator("#words", has_text=re.compile(ready)).wait_for()
 
     def _asked(self, url: str, file: str) -> None:
         if url.partition("#")[0] != file and not url.startswith("data:"):

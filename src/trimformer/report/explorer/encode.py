@@ -9,14 +9,17 @@ from jaxtyping import Float, UInt8
 
 from trimformer.report.explorer.numbers import Views
 
-LEVELS = (255, 127, 63, 31)
+LEVELS = (255, 127, 63, 31, 15)
 """Steps between zero and a row's largest weight, the finest first."""
 
 
 def quantise(maps: Float[np.ndarray, "*maps keys"], levels: int) -> UInt8[np.ndarray, "*maps keys"]:
-    """Every row in whole steps of its largest weight divided by `levels`: off by at most half a step."""
-    largest = maps.max(axis=-1, keepdims=True)
-    return np.rint(maps * (levels / np.maximum(largest, np.finfo(np.float32).tiny))).astype(np.uint8)
+    """The root of every weight over its row's largest, in whole steps of 1 / `levels`.
+
+    The root, because one sink would else leave nothing of the weights that the colours tell apart.
+    """
+    largest = np.maximum(maps.max(axis=-1, keepdims=True), np.finfo(np.float32).tiny)
+    return np.rint(levels * np.sqrt(maps / largest)).astype(np.uint8)
 
 
 def packed(array: np.ndarray) -> str:

@@ -11,7 +11,7 @@ function drawChart(canvas, { heads, line, uniform, chosen, head }) {
   const colour = name => style.getPropertyValue(name).trim();
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.font = `12px ${getComputedStyle(document.body).fontFamily}`;
-  const most = Math.max(uniform, ...line.filter(Number.isFinite), ...heads.flat().filter(Number.isFinite)) * 1.08;
+  const most = Math.max(1e-3, ...[uniform, ...line, ...heads.flat()].filter(Number.isFinite)) * 1.08;
   const x = block => 40 + (width - 56) * (line.length > 1 ? block / (line.length - 1) : 0.5);
   const y = value => 190 - 178 * value / most;
   const step = niceStep(most, 4);
@@ -29,7 +29,7 @@ function drawChart(canvas, { heads, line, uniform, chosen, head }) {
   });
   context.setLineDash([6, 4]);
   context.strokeStyle = colour("--muted");
-  stroke(context, [[34, y(uniform)], [width - 8, y(uniform)]]);
+  if (Number.isFinite(uniform)) stroke(context, [[34, y(uniform)], [width - 8, y(uniform)]]);
   context.setLineDash([]);
   context.fillStyle = context.strokeStyle = colour("--accent");
   heads.forEach((values, block) => values.forEach((value, index) => {

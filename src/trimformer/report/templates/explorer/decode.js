@@ -1,4 +1,4 @@
-// The record as it lies in this page, and rows of attention out of it.
+// The record as it lies in this page, and weights of attention out of it.
 const record = JSON.parse(document.getElementById("document").textContent);
 const MEAN = record.heads, ROLLOUT = record.heads + 1, NUM_VIEWS = record.heads + 2;
 
@@ -36,6 +36,7 @@ function readAttention(slice) {
     slice.numbers = await part(`numbers-${place}`, Float32Array);
     slice.uniform = await part(`uniform-${place}`, Float32Array);
     slice.predictions = await part(`predictions-${place}`, Uint8Array);
+    if (slice.relevance) slice.relevance.patches = await part(`relevance-${place}`, Float32Array);
     slice.maps = await Promise.all(blocks);
     slice.ready = true;
     return slice;
@@ -43,30 +44,44 @@ function readAttention(slice) {
   return slice.reading;
 }
 
-const DISTANCE = 0, DISTANCE_WITHOUT_SINKS = 1, OWN = 2, LARGEST = 3;
-
-function number(slice, which, block, view, query) {
-  return slice.numbers[((which * record.blocks + block) * NUM_VIEWS + view) * slice.tokens + query];
+function readVolume(volume) {
+  volume.reading ??= (async () => {
+    const place = record.volumes.indexOf(volume);
+    volume.labelMaps = volume.labelled ? await part(`volume-labels-${place}`, Uint8Array) : null;
+    volume.predictions = await part(`volume-predictions-${place}`, Uint8Array);
+    volume.greys = await part(`volume-${place}`, Uint8Array);
+    volume.planes = new Map();
+    return volume;
+  })();
+  return volume.reading;
 }
 
-function meanOverQueries(slice, which, block, view) {
-  let sum = 0, count = 0;
-  for (let query = 0; query < slice.tokens; query++) {
-    const value = number(slice, which, block, view, query);
-    if (Number.isFinite(value)) { sum += value; count++; }
+// A slice of a volume as something to paint, in the windows of the slice that was chosen before.
+function planeOf(slice, page) {
+  const volume = record.volumes[slice.volume], key = `${page} ${record.slices.indexOf(slice)}`;
+  if (!volume.planes.has(key)) {
+    const [, rows, columns] = volume.size, start = page * rows * columns;
+    const cut = values => values?.subarray(start, start + rows * columns) ?? null;
+    if (volume.planes.size > 60) volume.planes.clear();
+    volume.planes.set(key, {
+      size: [rows, columns], grid: slice.grid, range: volume.range, windows: slice.windows,
+      grey: cut(volume.greys), labelMap: cut(volume.labelMaps), predictions: cut(volume.predictions),
+    });
   }
-  return count ? sum / count : NaN;
+  return volume.planes.get(key);
 }
+
+const squares = Float32Array.from({ length: record.levels + 1 }, (_, step) => (step / record.levels) ** 2);
 
 function addRow(slice, block, view, query, weights, share) {
   const stored = view === ROLLOUT ? record.heads : view;
   const start = (stored * slice.tokens + query) * slice.tokens, bytes = slice.maps[block];
-  const step = share * number(slice, LARGEST, block, view, query) / record.levels;
-  for (let key = 0; key < slice.tokens; key++) weights[key] += step * bytes[start + key];
+  const most = share * number(slice, LARGEST, block, view, query);
+  for (let key = 0; key < slice.tokens; key++) weights[key] += most * squares[bytes[start + key]];
 }
 
 // One query's attention over all keys; with the sinks taken away the rest is brought back to a sum of 1.
-function weightsOf(slice, block, view, query, withoutSinks) {
+function attentionOf(slice, block, view, query, withoutSinks) {
   const weights = new Float32Array(slice.tokens);
   if (view !== MEAN) addRow(slice, block, view, query, weights, 1);
   else for (let head = 0; head < record.heads; head++) addRow(slice, block, head, query, weights, 1 / record.heads);
@@ -74,4 +89,10 @@ function weightsOf(slice, block, view, query, withoutSinks) {
   for (const key of slice.sinks[block][view]) weights[key] = 0;
   const left = weights.reduce((sum, weight) => sum + weight, 0);
   return left > 0 ? weights.map(weight => weight / left) : weights;
+}
+
+function relevanceOf(slice, block, label) {
+  const start = (label * record.blocks + block) * slice.tokens;
+  const weights = slice.relevance?.patches.subarray(start, start + slice.tokens);
+  return weights && Number.isFinite(weights[0]) ? weights : null;
 }
