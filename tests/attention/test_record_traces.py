@@ -2,14 +2,15 @@
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
+from families import built
 from foreign_networks import IMAGES, WIDTH, OwnNetwork, foreign, traces
 from torch import Tensor, nn
 from torch.overrides import _get_current_function_mode_stack
 from torch.utils.checkpoint import checkpoint
-from written_networks import EagerNetwork, written
 
 from trimformer.attention.recording.record import record_attention
 from trimformer.models import create_model
@@ -23,7 +24,8 @@ def ours() -> nn.Module:
 BUILDERS: dict[str, tuple[Callable[[], nn.Module], Tensor]] = {
     "ours": (ours, IMAGES[:, :1]),
     "fused": (lambda: foreign("vit"), IMAGES),
-    "written": (lambda: EagerNetwork().eval(), IMAGES),
+    "fast path": (lambda: foreign("encoder"), IMAGES),
+    "written": (lambda: built("timm ViT, written out")[0], IMAGES),
 }
 every_network = pytest.mark.parametrize("name", BUILDERS)
 
@@ -95,7 +97,7 @@ def test_no_hook_and_no_mode_is_left_after_an_exception(name: str) -> None:
     make, images = BUILDERS[name]
     network = make()
     modes = len(_get_current_function_mode_stack())
-    with pytest.raises(RuntimeError), record_attention(network):
+    with pytest.raises((RuntimeError, UserError)), record_attention(network):
         network(torch.cat([images] * 2, dim=1))
     assert traces(network) == 0
     assert len(_get_current_function_mode_stack()) == modes
@@ -119,12 +121,12 @@ def test_what_a_backward_pass_runs_again_is_not_recorded_again() -> None:
 
 
 def test_images_of_another_size_are_an_error() -> None:
-    network = EagerNetwork().eval()
+    network = OwnNetwork().eval()
     with record_attention(network) as recording:
         network(IMAGES)
         with pytest.raises(UserError, match="have one size"):
             network(torch.zeros(1, 3, 48, 48))
-    assert recording.maps["layer.0"].shape == (2, 3, 16, 16)
+    assert recording.maps["blocks.0"].shape == (2, 3, 16, 16)
 
 
 class Shared(nn.Module):
@@ -158,10 +160,10 @@ def test_a_decoder_is_recorded_attention_by_attention() -> None:
 
 
 def test_a_compiled_network_that_writes_its_attention_out_is_recorded() -> None:
-    network, images = written("eager")
+    network, images = built("timm ViT, written out")
     with record_attention(network) as plain, torch.no_grad():
         network(images)
-    compiled = torch.compile(network, backend="eager")
+    compiled: Any = torch.compile(network, backend="eager")
     with record_attention(compiled) as recording, torch.no_grad():
         compiled(images)
     for name, maps in plain.maps.items():

@@ -1,99 +1,43 @@
+"""What is special about attention that a network writes out: half precision, and being measured as the fused one."""
+
 import pytest
 import torch
-from foreign_networks import traces
-from torch import Tensor
-from written_networks import WRITTEN, EagerNetwork, reference, written
+from families import FAMILIES, built, fused
+from test_record_families import case
 
 from trimformer.attention.profile import profile_attention
 from trimformer.attention.recording.record import record_attention
 
-every_network = pytest.mark.parametrize("name", WRITTEN)
-
-
-@every_network
-def test_maps_scores_and_outputs_equal_a_float64_recomputation(name: str) -> None:
-    network, images = written(name)
-    expected = reference(network, images)
-    with record_attention(network, scores=True, heads=True) as recording, torch.no_grad():
-        network(images)
-    assert list(recording.maps) == [WRITTEN[name][2].format(index) for index in range(len(expected))]
-    for block, (scores, values) in zip(recording.maps, expected, strict=True):
-        maps = scores.softmax(dim=-1)
-        assert recording.maps[block].dtype == torch.float32
-        torch.testing.assert_close(recording.maps[block].double(), maps, atol=1e-5, rtol=0)
-        torch.testing.assert_close(recording.scores[block].double(), scores, atol=1e-4, rtol=1e-5)
-        torch.testing.assert_close(recording.outputs[block].double(), maps @ values, atol=1e-4, rtol=1e-5)
-
-
-@every_network
-def test_every_patch_lies_where_the_image_was_cut(name: str) -> None:
-    network, images = written(name)
-    with record_attention(network) as recording, torch.no_grad():
-        network(images)
-    _, _, _, prefix, grid_size, patch_size = WRITTEN[name]
-    for places in recording.grids.values():
-        assert (places.grid_size, places.num_prefix_tokens, places.num_windows) == (grid_size, prefix, 1)
-        assert places.patch_size == tuple(map(float, patch_size))
-        patches = places.query_px[0, prefix:].unflatten(0, grid_size)
-        for index in torch.cartesian_prod(*map(torch.arange, grid_size)).tolist():
-            expected = [(at + 0.5) * side for at, side in zip(index, patch_size, strict=True)]
-            assert patches[tuple(index)].tolist() == expected
-        assert torch.equal(places.query_px.nan_to_num(-1), places.key_px.nan_to_num(-1))
-    assert len(recording.grids) == len(recording.maps)
-
-
-@every_network
-def test_the_output_is_the_same_and_no_trace_is_left(name: str) -> None:
-    def run() -> Tensor:
-        outputs = network(images)
-        tensor: Tensor = outputs[0] if isinstance(outputs, tuple) else outputs
-        return tensor
-
-    network, images = written(name)
-    with torch.no_grad():
-        plain = run()
-        with record_attention(network):
-            recorded = run()
-    torch.testing.assert_close(recorded, plain, atol=1e-5, rtol=0)
-    assert traces(network) == 0
-
-
-def test_reduced_keys_are_recorded_where_they_lie() -> None:
-    torch.manual_seed(0)
-    network, images = EagerNetwork(reduction=2).eval(), torch.randn(2, 3, 32, 32)
-    expected = reference(network, images)
-    with record_attention(network) as recording, torch.no_grad():
-        network(images)
-    for block, (scores, _) in zip(recording.maps, expected, strict=True):
-        assert recording.maps[block].shape == (2, 3, 16, 4)
-        torch.testing.assert_close(recording.maps[block].double(), scores.softmax(dim=-1), atol=1e-5, rtol=0)
-        places = recording.grids[block]
-        assert places.grid_size == (4, 4)
-        assert places.key_px[0].tolist() == [[8, 8], [8, 24], [24, 8], [24, 24]]
-        assert float(places.distances()[0, 0, 0]) == pytest.approx(32**0.5)
-        assert float(places.distances((1.0, 2.0))[0, 0, 1]) == pytest.approx((4**2 + 40**2) ** 0.5)
-
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_half_precision_is_recorded_in_float32(dtype: torch.dtype) -> None:
-    network, images = written("eager")
-    expected = reference(network, images)
-    with record_attention(network) as recording, torch.autocast("cpu", dtype), torch.no_grad():
-        network(images)
-    for maps, (scores, _) in zip(recording.maps.values(), expected, strict=True):
+@pytest.mark.parametrize("name", ["timm ViT, written out", "MONAI ViT"])
+def test_half_precision_is_recorded_in_float32(name: str, dtype: torch.dtype) -> None:
+    found = case(name)
+    with record_attention(found.network) as recording, torch.autocast("cpu", dtype), torch.no_grad():
+        found.network(found.images)
+    for maps, (scores, _) in zip(recording.maps.values(), found.expected, strict=True):
         assert maps.dtype == torch.float32
         torch.testing.assert_close(maps.sum(dim=-1), torch.ones(maps.shape[:3]))
         assert float((maps - scores.softmax(dim=-1)).abs().mean()) < 0.005
 
 
+def test_distances_to_reduced_keys_are_those_of_their_places() -> None:
+    network, images = built("timm LeViT")
+    with record_attention(network) as recording, torch.no_grad():
+        network(images)
+    places = recording.grids["stages.1.downsample"]  # query 1 stands at (8, 40), key 7 at (24, 8)
+    assert (places.grid_size, places.patch_size) == ((7, 7), (16.0, 16.0))
+    assert float(places.distances()[0, 1, 7]) == pytest.approx((16**2 + 32**2) ** 0.5)
+    assert float(places.distances((1.0, 2.0))[0, 1, 7]) == pytest.approx((16**2 + 64**2) ** 0.5)
+
+
 def test_a_network_that_writes_its_attention_out_has_the_profile_of_the_fused_one() -> None:
-    network, images = written("timm ViT")
+    network, images = built("timm ViT, written out")
+    assert FAMILIES["timm ViT, written out"].grid == FAMILIES["timm ViT, fused"].grid
     written_out = profile_attention(network, [images])
-    for module in network.modules():
-        if hasattr(module, "fused_attn"):
-            module.fused_attn = True  # type: ignore[assignment]
-    fused = profile_attention(network, [images])
-    for key, array in fused.model.items():
+    as_fused = profile_attention(fused(network, True), [images])
+    for key, array in as_fused.model.items():
+        expected = torch.from_numpy(array)
         torch.testing.assert_close(
-            torch.from_numpy(written_out.model[key]), torch.from_numpy(array), atol=1e-5, rtol=1e-4, equal_nan=True
+            torch.from_numpy(written_out.model[key]), expected, atol=1e-5, rtol=1e-4, equal_nan=True
         )

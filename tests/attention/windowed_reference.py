@@ -43,16 +43,10 @@ def middles(grid: Size, window: Size, shift: Size, patch: int) -> Tensor:
     )
 
 
-def window_maps(attention: Any, inputs: Tensor, grid: Size, window: Size, shift: Size) -> Tensor:
-    """Maps (batch * windows, heads, tokens, tokens) of a Swin attention, from its inputs and weights."""
-    heads = attention.num_heads
-    packed = inputs.double() @ attention.qkv.weight.double().T + attention.qkv.bias.double()
-    query, key, _ = packed.unflatten(-1, (3, heads, -1)).permute(2, 0, 3, 1, 4)
-    scores = query @ key.transpose(-2, -1) / query.shape[-1] ** 0.5
-    scores += _bias(attention.relative_position_bias_table.double(), window)
-    allowed = _allowed(grid, window, shift)
-    scores = scores.unflatten(0, (-1, len(allowed))).masked_fill(~allowed[:, None], -torch.inf)
-    return scores.flatten(0, 1).softmax(dim=-1)
+def window_bias(attention: Any, grid: Size, window: Size, shift: Size) -> Tensor:
+    """What is added to the scores (windows, heads, tokens, tokens) of a Swin attention: minus infinity is forbidden."""
+    bias = _bias(attention.relative_position_bias_table.detach().double(), window)
+    return torch.where(_allowed(grid, window, shift)[:, None], bias, -torch.inf)
 
 
 def _bias(table: Tensor, window: Size) -> Tensor:

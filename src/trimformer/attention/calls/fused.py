@@ -46,7 +46,7 @@ class Heads:
 See = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], None]
 """Is told a function of torch and its arguments."""
 
-Saw = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any], Any], None]
+Saw = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any], Any], object]
 """Is told a function of torch, its arguments and what it returned."""
 
 

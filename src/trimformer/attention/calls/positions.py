@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.weak import WeakIdKeyDictionary
 
+from trimformer.attention.calls.coarser import places_of_windows
 from trimformer.attention.calls.product_places import Coordinates, places_of_product
 from trimformer.attention.calls.products import PRODUCTS, tensors_in
 
@@ -24,9 +25,8 @@ class PositionTracer:
     """Repeats what happens to the image on the coordinates of its pixels, so that shifts and windows are followed.
 
     A function that keeps the shape keeps the places. A linear layer stands at the mean of what it mixes; a
-    convolution or pooling at the middle of its share of the input, so that a token of stride s stands for s pixels
-    whatever the kernel. What comes from elsewhere (class tokens, padding) has no place. Nothing of the network is
-    run again.
+    convolution or pooling at the middle of its share of the input. What comes from elsewhere (class tokens, padding)
+    has no place. Nothing of the network is run again.
     """
 
     def __init__(self) -> None:
@@ -75,7 +75,7 @@ class PositionTracer:
         elif name in ("cat", "concat", "concatenate"):
             self._keep(results, [self._joined(args, kwargs, results[0], len(known[0][1]))])
         else:
-            self._keep(results, [_computed(name, function, args, known, each) for each in results])
+            self._keep(results, [_computed(name, function, args, kwargs, known, each) for each in results])
 
     def _keep(self, results: Sequence[Any], coordinates: Sequence[Coordinates | None]) -> None:
         for result, known in zip(results, coordinates, strict=False):
@@ -122,6 +122,7 @@ def _computed(
     name: str,
     function: Callable[..., Any],
     args: tuple[Any, ...],
+    kwargs: dict[str, Any],
     known: Sequence[tuple[Tensor, Coordinates]],
     result: Any,
 ) -> Coordinates | None:
@@ -134,7 +135,7 @@ def _computed(
     if function in PRODUCTS:
         return places_of_product(function, args, known, result)
     if name.lstrip("_").startswith(("conv", "max_pool", "avg_pool", "adaptive")):
-        return _coarser(coordinates, result.shape)
+        return places_of_windows(function, args, kwargs, coordinates, result.shape)
     return next((places for tensor, places in known if tensor.shape == result.shape), None)
 
 
@@ -143,26 +144,6 @@ def _mean(values: Tensor) -> Tensor:
     if values.stride(-1) == 0:
         return values[..., :1]
     return values.sum(dim=-1, keepdim=True) / (values != 0).sum(dim=-1, keepdim=True).clamp(min=1)
-
-
-def _coarser(coordinates: Coordinates, shape: torch.Size) -> Coordinates | None:
-    """The middles of equal shares of the input's rows and columns (and slices), as many as the output has."""
-    sizes = coordinates[0].shape[2:]
-    if len(sizes) != len(shape) - 2 or any(new > old for new, old in zip(shape[2:], sizes, strict=True)):
-        return None
-    pool = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[len(sizes) - 1]
-    strides = [_stride(old, new) for old, new in zip(sizes, shape[2:], strict=True)]
-    coarse = []
-    for axis in coordinates:
-        shares = axis[:, :1] if max(strides) == 1 else pool(axis[:, :1], strides, ceil_mode=True)
-        coarse.append(shares[(..., *(slice(size) for size in shape[2:]))].expand(shape))
-    return tuple(coarse)
-
-
-def _stride(old: int, new: int) -> int:
-    """How many of the old one of the new stands for."""
-    floor = old // new
-    return floor if old // floor == new else -(-old // new)
 
 
 def _along(axis: int, values: Tensor, shape: torch.Size) -> Tensor:

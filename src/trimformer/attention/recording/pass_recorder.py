@@ -12,20 +12,20 @@ from trimformer.attention.calls.positions import PositionTracer
 from trimformer.attention.calls.token_places import traced_places
 from trimformer.attention.recording.recorded import Recording, Wanted, append
 from trimformer.attention.recording.staged import name_attentions
-from trimformer.attention.transformer.naming import nothing_recorded, one_shape
+from trimformer.attention.transformer.found_grid import common_grid
+from trimformer.attention.transformer.naming import nothing_recorded
 from trimformer.attention.transformer.observe import full_precision
-from trimformer.attention.transformer.token_grid import find_token_grid
-from trimformer.records.errors import UserError
+from trimformer.attention.transformer.token_grid import TokenGrid
 
 
 @contextmanager
-def record_any(model: nn.Module, recording: Recording, wanted: Wanted) -> Iterator[None]:
+def record_any(model: nn.Module, recording: Recording, wanted: Wanted, grid: TokenGrid | None) -> Iterator[None]:
     """Record a network that is not ours while it runs.
 
     Raises:
-        UserError: Nothing was recorded, or what was cannot be named.
+        UserError: Nothing was recorded, what was cannot be named, or its tokens are not those of the grid.
     """
-    recorder = _PassRecorder(model, recording, wanted)
+    recorder = _PassRecorder(model, recording, wanted, grid)
     with follow(model, recorder.tell, recorder.end, PositionTracer()):
         yield
     if not recording.maps:
@@ -33,11 +33,11 @@ def record_any(model: nn.Module, recording: Recording, wanted: Wanted) -> Iterat
 
 
 class _PassRecorder:
-    def __init__(self, model: nn.Module, recording: Recording, wanted: Wanted) -> None:
+    def __init__(self, model: nn.Module, recording: Recording, wanted: Wanted, grid: TokenGrid | None) -> None:
         self.events: list[Event] = []
         self._seen: list[dict[str, Tensor]] = []
         self._image: tuple[int, ...] | None = None
-        self._model, self._recording, self._wanted = model, recording, wanted
+        self._model, self._recording, self._wanted, self._grid = model, recording, wanted, grid
 
     @torch.no_grad()
     def tell(self, event: Event, heads: Heads | None) -> None:
@@ -69,14 +69,7 @@ class _PassRecorder:
             self._recording.grids[name] = places
 
     def _lay(self) -> None:
-        """One grid for all blocks, where they agree about it."""
-        try:
-            num_tokens = one_shape(self.events)[2]
-        except UserError:
-            return
-        if self._image is None or len(self._image) != 4:
-            return
-        grid = find_token_grid(self._model, num_tokens, (self._image[-2], self._image[-1]))
-        windowed = any(places.num_windows > 1 for places in self._recording.grids.values())
-        if grid is not None and not windowed:
-            self._recording.lay(grid)
+        """One grid for all blocks: the one told, or where they were seen to agree, or the one that fits."""
+        attentions = [event for event in self.events if event.kind == "attention"]
+        if grid := self._grid or (self._image and common_grid(self._model, attentions, self._image)):
+            self._recording.lay(grid, told=self._grid is not None)

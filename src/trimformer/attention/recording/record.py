@@ -10,6 +10,7 @@ from trimformer.attention.recording.pass_recorder import record_any
 from trimformer.attention.recording.recorded import Recording, Wanted, append
 from trimformer.attention.transformer.blocks import Transformer, own_transformer
 from trimformer.attention.transformer.observe import AttentionCall, observe_attention
+from trimformer.attention.transformer.token_grid import TokenGrid
 from trimformer.records.errors import UserError
 
 __all__ = ["Recording", "record_attention"]
@@ -17,7 +18,12 @@ __all__ = ["Recording", "record_attention"]
 
 @contextmanager
 def record_attention(
-    model: nn.Module, *, scores: bool = False, heads: bool = False, adapter: AttentionAdapter | None = None
+    model: nn.Module,
+    *,
+    scores: bool = False,
+    heads: bool = False,
+    grid: TokenGrid | None = None,
+    adapter: AttentionAdapter | None = None,
 ) -> Iterator[Recording]:
     """Record the attention maps of every block while the model runs inside the `with`.
 
@@ -30,6 +36,8 @@ def record_attention(
             Windows, stages and reduced keys are recorded as they are.
         scores: Keep the values before the softmax as well.
         heads: Keep the output of every head as well.
+        grid: Where the tokens lie, if that cannot be found: patches along each axis, their sides in pixels, and how
+            many tokens stand in front of them.
         adapter: How to read a model that does none of this.
 
     Raises:
@@ -51,7 +59,7 @@ def record_attention(
     elif own := own_transformer(model):
         recorder = _record_own(own, recording, wanted)
     else:
-        recorder = record_any(model, recording, wanted)
+        recorder = record_any(model, recording, wanted, grid)
     with recorder:
         yield recording
 

@@ -35,15 +35,29 @@ class Recording:
     grids: dict[str, TokenPlaces] = field(default_factory=dict)
     """Where the tokens of a block lie, by block name; blocks whose places could not be found are missing."""
 
-    def lay(self, grid: TokenGrid) -> None:
-        """Say that every block's tokens are the patches of one grid."""
+    def lay(self, grid: TokenGrid, told: bool = False) -> None:
+        """Say that every block's tokens are the patches of one grid.
+
+        Args:
+            grid: Where they lie.
+            told: Whether somebody said so, which is believed before what was seen.
+
+        Raises:
+            UserError: No block has as many tokens as a grid that was told.
+        """
         self.grid_size = grid.grid_size
         self.patch_size = grid.patch_sizes[0] if len(set(grid.patch_sizes)) == 1 else grid.patch_sizes
         self.num_prefix_tokens = grid.num_prefix_tokens
         places = places_on_grid(grid)
-        for name, maps in self.maps.items():
-            if maps.shape[-2] == maps.shape[-1] == places.query_px.shape[1]:
-                self.grids.setdefault(name, places)
+        num_tokens = places.query_px.shape[1]
+        fitting = [name for name, maps in self.maps.items() if maps.shape[-2] == maps.shape[-1] == num_tokens]
+        if told and not fitting:
+            raise UserError(
+                "A grid holds the tokens of the blocks",
+                f"{num_tokens} of {grid}, maps of { ({tuple(maps.shape[-2:]) for maps in self.maps.values()}) }",
+                "Count the patches along each axis, and the tokens in front of them.",
+            )
+        self.grids |= {name: places for name in fitting if told or name not in self.grids}
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from trimformer.attention.calls.follow import Event, follow
 from trimformer.attention.calls.positions import PositionTracer
-from trimformer.attention.calls.token_places import traced_places
-from trimformer.attention.transformer.naming import name_blocks, nothing_recorded, one_shape
-from trimformer.attention.transformer.token_grid import TokenGrid, find_token_grid
+from trimformer.attention.transformer.found_grid import common_grid, fitting_grid
+from trimformer.attention.transformer.naming import name_blocks, nothing_recorded
+from trimformer.attention.transformer.token_grid import TokenGrid
 from trimformer.records.errors import UserError
 
 
@@ -89,32 +89,10 @@ def find_transformer(model: nn.Module, images: Tensor, grid: TokenGrid | None = 
     with follow(model, lambda event, _: events.append(event), lambda: None, PositionTracer()):
         model(images[:1])
     names = name_blocks(model, events)
-    grid = _laid_out(events, grid or _grid(model, events, tuple(images.shape[2:])), tuple(images.shape[2:]))
+    attentions = [event for event in events if event.kind == "attention"]
+    shape = (1, *images.shape[1:])
+    grid = fitting_grid(grid or common_grid(model, attentions, shape), attentions, shape)
     return Transformer(tuple(_block(model, name, events) for name in names), grid)
-
-
-def _grid(model: nn.Module, events: Sequence[Event], image_size: tuple[int, ...]) -> TokenGrid | None:
-    """The grid on which the tokens of every block were seen to lie; where that is not known, the one that fits."""
-    batch, _, num_tokens, _ = one_shape(events)
-    ends = [event.ends for event in events if event.kind == "attention"]
-    places = [traced_places(*each, batch=1) if each else None for each in ends]
-    if batch == 1 and None in places:
-        return find_token_grid(model, num_tokens, image_size)
-    grids = {each.as_grid(image_size) for each in places if each}
-    return grids.pop() if len(grids) == 1 else None
-
-
-def _laid_out(events: Sequence[Event], grid: TokenGrid | None, image_size: tuple[int, ...]) -> TokenGrid:
-    """The grid, if it holds the tokens that were seen."""
-    batch, _, num_tokens, _ = one_shape(events)
-    if grid is None or batch != 1 or grid.num_prefix_tokens + grid.num_patches != num_tokens:
-        raise UserError(
-            "A block's tokens are the patches of the whole image, row by row, with at most 8 tokens in front",
-            f"attention among {num_tokens} tokens of {image_size} pixels, {batch} times an image"
-            + (f", for a grid of {grid.grid_size} with {grid.num_prefix_tokens} in front" if grid else ""),
-            "Give images whose sides the patch divides, or the grid itself; attention in windows is recorded only.",
-        )
-    return grid
 
 
 def _block(model: nn.Module, name: str, events: Sequence[Event]) -> AttentionBlock:
