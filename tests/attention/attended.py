@@ -52,7 +52,8 @@ def _packed(attention: Any, tokens: Tensor, *_: Any) -> tuple[Tensor, ...]:
     """timm and MONAI: one layer for queries, keys and values."""
     heads: int = attention.num_heads
     packed: Tensor = attention.qkv(tokens)
-    return packed.unflatten(-1, (3, heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
+    query, key, value = packed.unflatten(-1, (3, heads, -1)).permute(2, 0, 3, 1, 4)
+    return query, key, value
 
 
 def _separate(attention: Any, tokens: Tensor, *size: Any) -> tuple[Tensor, ...]:
@@ -77,7 +78,8 @@ def _of_levit(attention: Any, tokens: Tensor, *_: Any) -> tuple[Tensor, ...]:
     depths = [attention.key_dim, attention.val_dim]
     if hasattr(attention, "qkv"):
         packed = _in_heads(_sequence(attention.qkv(tokens)), attention.num_heads)
-        return packed.split([depths[0], *depths], dim=-1)
+        query, key, value = packed.split([depths[0], *depths], dim=-1)
+        return query, key, value
     query, packed = (_in_heads(_sequence(part(tokens)), attention.num_heads) for part in (attention.q, attention.kv))
     return (query, *packed.split(depths, dim=-1))
 
@@ -87,4 +89,5 @@ def _sequence(tokens: Tensor) -> Tensor:
 
 
 def _in_heads(tokens: Tensor, num_heads: int) -> Tensor:
-    return tokens.unflatten(-1, (num_heads, -1)).transpose(1, 2)
+    heads: Tensor = tokens.unflatten(-1, (num_heads, -1)).transpose(1, 2)
+    return heads
