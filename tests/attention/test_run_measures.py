@@ -1,34 +1,101 @@
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from trimformer.attention.run_measures import organs_of_run, receptive_field_of_run, similarity_of_run, spread_slices
+from trimformer.attention import run_measures
+from trimformer.attention.measures.organs import measure_organs
+from trimformer.attention.measures.similarity import measure_similarity
+from trimformer.attention.run_measures import MEASURES, RunMeasures, measure_run
+from trimformer.attention.run_subject import RunSubject, spread_slices
 from trimformer.data.catalogue import load_dataset
+from trimformer.records.errors import UserError
 from trimformer.records.patient_measures import PatientMeasures
+from trimformer.records.profile import AttentionProfile
+from trimformer.records.progress import silent
 from trimformer.records.run_folder import RunFolder
 
+Step = tuple[str, int, int]
 
-def test_a_runs_measures_are_written_into_its_folder(trained_run: RunFolder, tmp_path: Path) -> None:
-    run = RunFolder(shutil.copytree(trained_run.path, tmp_path / "run"))
-    told: list[tuple[str, int, int]] = []
-    field = receptive_field_of_run(
-        run, slices_per_patient=2, tokens_per_slice=1, progress=lambda *step: told.append(step)
-    )
-    similarity, organs = similarity_of_run(run), organs_of_run(run)
-    patients = len(field.patient_ids)
+
+@pytest.fixture(scope="module")
+def measured(trained_run: RunFolder) -> tuple[RunMeasures, list[Step]]:
+    told: list[Step] = []
+    before = sorted(trained_run.path.iterdir())
+    found = measure_run(trained_run, field_slices=2, field_tokens=1, progress=lambda *step: told.append(step))
+    assert sorted(trained_run.path.iterdir()) == before, "nothing is written before all is measured"
+    return found, told
+
+
+def test_everything_is_measured_of_all_patients_and_told(measured: tuple[RunMeasures, list[Step]]) -> None:
+    found, told = measured
+    patients = len(found.profile.patient_ids)
+    assert list(found.measures) == list(MEASURES)
+    assert not found.left_out
+    assert all(each.patient_ids == found.profile.patient_ids for each in found.measures.values())
+    assert found.measures["receptive_field"].measures["foreground/far_field_ratio"].shape == (patients, 3)
+    assert found.measures["organs"].measures["share"].shape == (patients, 2, 3, 3, 3)
+    assert list(dict.fromkeys(name for name, _, _ in told)) == [
+        "measuring attention",
+        "comparing blocks and organs",
+        "measuring receptive fields",
+    ]
+    assert all(done <= total for _, done, total in told)
     assert told[-1] == ("measuring receptive fields", patients, patients)
-    assert field.measures["foreground/far_field_ratio"].shape == (patients, 3)
-    assert similarity.measures["foreground/cka"].shape == (patients, 3, 3)
-    assert organs.measures["share"].shape == (patients, 2, 3, 3, 3)
-    for name, measures in (("receptive_field", field), ("similarity", similarity), ("organs", organs)):
-        files = run.path / f"{name}.json", run.path / f"{name}.npz"
-        assert json.loads(files[0].read_text())["patient_ids"] == list(field.patient_ids)
-        read = PatientMeasures.load(*files, "Measure again.").measures
-        assert all(np.array_equal(read[key], array, equal_nan=True) for key, array in measures.measures.items())
+    first = found.first_blocks()
+    assert set(first) == set(found.measures["organs"].about["organs"])
+
+
+def test_the_joined_pass_gives_what_each_measure_gives_alone(
+    measured: tuple[RunMeasures, list[Step]], trained_run: RunFolder
+) -> None:
+    subject = RunSubject.of(trained_run)
+    alone = {
+        "similarity": measure_similarity(subject.model, subject.batches("", silent)),
+        "organs": measure_organs(subject.model, subject.batches("", silent), subject.labels),
+    }
+    for name, each in alone.items():
+        together = measured[0].measures[name]
+        assert together.about == each.about
+        for key, values in each.measures.items():
+            assert together.measures[key] == pytest.approx(values, abs=1e-6, nan_ok=True), key
+
+
+def test_what_is_saved_is_read_back(
+    measured: tuple[RunMeasures, list[Step]], trained_run: RunFolder, tmp_path: Path
+) -> None:
+    run = RunFolder(shutil.copytree(trained_run.path, tmp_path / "run"))
+    files = measured[0].save(run)
+    assert set(files) == {"profile", *MEASURES}
+    assert AttentionProfile.load(run.profile_file, run.profile_arrays).patient_ids == measured[0].profile.patient_ids
+    for name, each in measured[0].measures.items():
+        assert json.loads(files[name].read_text())["patient_ids"] == list(each.patient_ids)
+        read = PatientMeasures.load(*run.measure_files(name), "Measure again.").measures
+        assert all(np.array_equal(read[key], array, equal_nan=True) for key, array in each.measures.items())
+
+
+def test_what_cannot_be_measured_is_left_out_with_the_reason(
+    trained_run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject = RunSubject.of(trained_run)
+    one = replace(subject.patients[0], labels=None)
+    monkeypatch.setattr(RunSubject, "of", lambda _: replace(subject, patients=(one,)))
+    unlabelled = measure_run(trained_run, field_slices=0)
+    assert unlabelled.left_out == {"organs": "no patient has labels", "receptive_field": "not asked for"}
+    assert unlabelled.first_blocks() == {}
+
+    def refuse(*_: Any) -> None:
+        raise UserError("A transformer is one sequence", "windows", "Give another network.")
+
+    monkeypatch.setattr(run_measures, "batches_with_transformer", refuse)
+    windowed = measure_run(trained_run)
+    assert list(windowed.left_out) == list(MEASURES)
+    assert all("found windows" in why for why in windowed.left_out.values())
 
 
 def test_slices_are_spread_over_those_with_a_label(trained_run: RunFolder) -> None:

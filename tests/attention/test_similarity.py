@@ -140,7 +140,7 @@ def test_two_halves_merged_and_other_batches_equal_the_whole() -> None:
     assert merged.patient_ids == ("a", "b", "c")
     for name, values in whole.items():
         assert merged.measures[name] == pytest.approx(values, abs=1e-6), name
-    with pytest.raises(UserError, match="same measure, blocks and settings"):
+    with pytest.raises(UserError, match="same measure, weights and settings"):
         parts.merge(similarity_sums(create_model("unetr", **SMALL, num_blocks=2).double(), slices[:1]))
 
 

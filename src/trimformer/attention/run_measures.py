@@ -1,101 +1,116 @@
-"""Receptive field, similarity and organs of a trained run, written into its folder beside the attention profile."""
+"""Everything that is measured of a trained run: all of it is made first, then written into the run's folder."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
-import numpy as np
 import torch
-from torch import nn
 
-from trimformer.attention.measures.organs import measure_organs
+from trimformer.attention.measures.first_sight import first_sights, sight_table
+from trimformer.attention.measures.measure_sums import MeasureSums
+from trimformer.attention.measures.organs import OrganWatcher, empty_organs
 from trimformer.attention.measures.receptive_field import measure_receptive_field
-from trimformer.attention.measures.similarity import measure_similarity
-from trimformer.data.batch import Batch, profile_batches
-from trimformer.data.catalogue import load_dataset
-from trimformer.data.dataset import Dataset
-from trimformer.data.preparation.slices import PatientSlices
-from trimformer.inference.device import default_device
-from trimformer.models import load_model
+from trimformer.attention.measures.similarity import SimilarityWatcher, empty_similarity
+from trimformer.attention.profile import profile_attention
+from trimformer.attention.run_subject import RunSubject
+from trimformer.attention.transformer.evaluating import evaluating
+from trimformer.attention.transformer.observe import observe_attention
+from trimformer.attention.transformer.passes import batches_with_transformer
+from trimformer.attention.transformer.states import run_blocks
+from trimformer.records.errors import UserError
 from trimformer.records.patient_measures import PatientMeasures
+from trimformer.records.profile import AttentionProfile
 from trimformer.records.progress import Progress, silent
 from trimformer.records.run_folder import RunFolder
 
-BATCH_SIZE = 8
-SLICES_PER_PATIENT = 4
-"""Slices whose receptive field is measured: each costs some tens of backward passes."""
+MEASURES = ("similarity", "organs", "receptive_field")
+
+FIELD_SLICES = 4
+"""Slices of a patient whose receptive field is measured: each costs some tens of backward passes."""
+
+FIELD_TOKENS = 4
+"""Queries of such a slice, among its foreground patches and as many among all."""
 
 
-def receptive_field_of_run(
+@dataclass(frozen=True)
+class RunMeasures:
+    """What was measured of one run, and why the rest was not."""
+
+    profile: AttentionProfile
+    measures: Mapping[str, PatientMeasures]
+    """By the names in `MEASURES`."""
+    left_out: Mapping[str, str]
+    """Why, by name."""
+
+    def first_blocks(self) -> Mapping[str, Mapping[str, int | None]]:
+        """For each organ, and each that it looks at, the first block that lets it see that; empty without organs."""
+        return sight_table(first_sights(self.measures["organs"])) if "organs" in self.measures else {}
+
+    def save(self, run: RunFolder) -> dict[str, Path]:
+        """Write every measure into the run's folder; the files with the means, by name."""
+        for name, measured in self.measures.items():
+            measured.save(*run.measure_files(name))
+        self.profile.save(run.profile_file, run.profile_arrays)
+        return {"profile": run.profile_file} | {name: run.measure_files(name)[0] for name in self.measures}
+
+
+def measure_run(
     run: RunFolder,
     *,
-    slices_per_patient: int = SLICES_PER_PATIENT,
-    tokens_per_slice: int = 4,
+    field_slices: int = FIELD_SLICES,
+    field_tokens: int = FIELD_TOKENS,
     progress: Progress = silent,
-) -> PatientMeasures:
-    """The receptive field of a run's best weights, on a few slices of each of its training patients.
+) -> RunMeasures:
+    """Measure a run's best weights on its training patients, never on those that are reported; nothing is written.
 
-    Written to `receptive_field.json` (means with intervals) and `receptive_field.npz` (per patient).
+    The profile sees every slice once, similarity and organs share a second pass, and the receptive field takes a few
+    slices of each patient.
 
-    Raises:
-        UserError: The run has no weights yet, or its model has no block.
-    """
-    model, patients, _ = _read(run)
-    batches = spread_slices(patients, slices_per_patient)
-    told = _telling(batches, "measuring receptive fields", len(patients), progress)
-    measures = measure_receptive_field(model, told, tokens_per_slice=tokens_per_slice, seed=run.experiment().seed)
-    return _save(measures, run, "receptive_field")
-
-
-def similarity_of_run(run: RunFolder, progress: Progress = silent) -> PatientMeasures:
-    """CKA and block influence on all slices of a run's training patients; `similarity.json` and `similarity.npz`.
+    Args:
+        run: A trained run.
+        field_slices: Slices of each patient whose receptive field is measured; 0 leaves it out.
+        field_tokens: Queries of such a slice, among its foreground patches and as many among all.
+        progress: Told after every batch.
 
     Raises:
-        UserError: The run has no weights yet, or its model has no block.
+        UserError: The run has no weights yet, or no attention of its model can be seen.
     """
-    model, patients, _ = _read(run)
-    told = _telling(profile_batches(patients, BATCH_SIZE), "comparing blocks", _num_batches(patients), progress)
-    return _save(measure_similarity(model, told), run, "similarity")
+    subject = RunSubject.of(run)
+    profile = profile_attention(subject.model, subject.batches("measuring attention", progress), seed=subject.seed)
+    measures: dict[str, PatientMeasures] = {}
+    left_out: dict[str, str] = {}
+    try:
+        measures |= _similarity_and_organs(subject, progress)
+        if "organs" not in measures:
+            left_out["organs"] = "no patient has labels"
+        if field_slices > 0:
+            batches = subject.spread_batches(field_slices, "measuring receptive fields", progress)
+            measures["receptive_field"] = measure_receptive_field(
+                subject.model, batches, tokens_per_slice=field_tokens, seed=subject.seed
+            )
+        else:
+            left_out["receptive_field"] = "not asked for"
+    except UserError as error:  # what has no single sequence of blocks has a profile all the same
+        missing = (name for name in MEASURES if name not in measures)
+        left_out = dict.fromkeys(missing, str(error)) | left_out
+    return RunMeasures(profile, measures, left_out)
 
 
-def organs_of_run(run: RunFolder, progress: Progress = silent) -> PatientMeasures:
-    """Which organ attends to which, on all slices of a run's training patients; `organs.json` and `organs.npz`.
-
-    Raises:
-        UserError: The run has no weights yet, or its model has no block.
-    """
-    model, patients, dataset = _read(run)
-    told = _telling(profile_batches(patients, BATCH_SIZE), "measuring organs", _num_batches(patients), progress)
-    return _save(measure_organs(model, told, dataset.labels), run, "organs")
-
-
-def spread_slices(patients: Iterable[PatientSlices], count: int) -> Iterator[Batch]:
-    """Of each patient one batch of `count` slices, spread evenly over those that have a label, or over all."""
-    for patient in patients:
-        found = np.arange(len(patient.images))
-        if patient.labels is not None and (labelled := np.flatnonzero(patient.labels.any(axis=(1, 2)))).size:
-            found = labelled
-        places = np.unique(np.linspace(0, len(found) - 1, count + 2)[1:-1].round().astype(int))
-        chosen = [slice(int(index), int(index) + 1) for index in found[places]]
-        images = torch.cat([patient.image_tensor(one) for one in chosen])
-        labels = [labels for one in chosen if (labels := patient.label_tensor(one)) is not None]
-        named = (patient.patient_id,) * len(chosen)
-        yield Batch(images, torch.cat(labels) if labels else None, named, patient.spacing_mm)
-
-
-def _read(run: RunFolder) -> tuple[nn.Module, Sequence[PatientSlices], Dataset]:
-    model, dataset = load_model(run.path).to(default_device()), load_dataset(run.experiment().data)
-    return model, (*dataset.training, *dataset.selection), dataset
-
-
-def _num_batches(patients: Sequence[PatientSlices]) -> int:
-    return sum(-(-len(patient.images) // BATCH_SIZE) for patient in patients)
-
-
-def _telling(batches: Iterable[Batch], doing: str, total: int, progress: Progress) -> Iterator[Batch]:
-    for done, batch in enumerate(batches, start=1):
-        yield batch
-        progress(doing, done, total)
-
-
-def _save(measures: PatientMeasures, run: RunFolder, name: str) -> PatientMeasures:
-    measures.save(run.path / f"{name}.json", run.path / f"{name}.npz")
-    return measures
+def _similarity_and_organs(subject: RunSubject, progress: Progress) -> dict[str, PatientMeasures]:
+    """Both from one pass; organs of those patients that have labels."""
+    model, batches = subject.model, subject.batches("comparing blocks and organs", progress)
+    transformer, told = batches_with_transformer(model, batches)
+    sums: dict[str, MeasureSums] = {"similarity": empty_similarity(model, transformer)}
+    with evaluating(model), torch.inference_mode():
+        for batch in told:
+            states = SimilarityWatcher.of(batch, transformer)
+            if batch.labels is None:
+                run_blocks(model, transformer, batch.images, states)
+            else:
+                attention = OrganWatcher.of(batch, transformer, subject.labels)
+                with observe_attention(transformer.blocks, attention):
+                    run_blocks(model, transformer, batch.images, states)
+                organs = sums.setdefault("organs", empty_organs(model, transformer, subject.labels))
+                attention.add_to(organs.means, batch.patient_ids)
+            states.add_to(sums["similarity"].means, batch.patient_ids)
+    return {name: each.measures() for name, each in sums.items()}

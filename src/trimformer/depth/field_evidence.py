@@ -27,7 +27,7 @@ class FieldEvidence:
         """Read the measures; patients without a value (no foreground) do not count.
 
         Raises:
-            UserError: They are of other blocks than the profile.
+            UserError: They are of other blocks or weights than the profile.
         """
         ratios = measured.measures.get(f"{region}/far_field_ratio", np.zeros((0, 0)))
         names = list(measured.about.get("block_names", ()))
@@ -35,6 +35,13 @@ class FieldEvidence:
             raise UserError(
                 "The receptive field and the attention profile are of the same blocks",
                 f"{len(names)} blocks beside {profile.num_blocks}",
+                "Run trimformer inspect on that run: it measures both.",
+            )
+        weights = measured.about.get("fingerprint")
+        if weights and profile.fingerprint and weights != profile.fingerprint:
+            raise UserError(
+                "The receptive field and the attention profile are of the same weights",
+                f"weights {weights} beside {profile.fingerprint}",
                 "Run trimformer inspect on that run: it measures both.",
             )
         ratios = ratios[np.isfinite(ratios).all(axis=1)]

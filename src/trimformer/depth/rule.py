@@ -114,8 +114,9 @@ def _without_field(profile: AttentionProfile, field: str, tau: float) -> DepthCh
     return DepthChoice(
         status="inconclusive",
         num_blocks=None,
-        reason=f"The profile has no cumulative field ({field}): attention in windows, in stages or to reduced keys "
-        "cannot be rolled out, so the rule has nothing to read. Compare trained depths instead.",
+        reason=f"The profile has no cumulative field ({field}): "
+        + (profile.no_rollout or "attention in windows, in stages or to reduced keys cannot be rolled out").rstrip(".")
+        + ". So the rule has nothing to read: compare trained depths instead.",
         criterion=CRITERION,
         evidence=told | {"blocks": [], "gates": [], "receptive_field": None},
         sensitivity={str(value): None for value in TAUS},

@@ -5,8 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from torch import nn
 
+from trimformer.attention.fingerprint import fingerprint
 from trimformer.attention.measures.sums import PatientMeans
+from trimformer.attention.transformer.blocks import Transformer
 from trimformer.records.errors import UserError
 from trimformer.records.patient_measures import PatientMeasures
 
@@ -38,18 +41,18 @@ class MeasureSums:
 
     finish: Finish
     about: Mapping[str, Any]
-    """Names of the blocks, and the settings of the measure."""
+    """Names of the blocks, the token grid, the fingerprint of the weights, and the settings of the measure."""
     means: PatientMeans = field(default_factory=PatientMeans)
 
     def merge(self, other: "MeasureSums") -> None:
         """Add everything that `other` has seen.
 
         Raises:
-            UserError: It is another measure, or was made with other blocks or settings.
+            UserError: It is another measure, or was made with other weights or settings.
         """
         if other.finish is not self.finish or dict(other.about) != dict(self.about):
             raise UserError(
-                "Sums of the same measure, blocks and settings merge",
+                "Sums of the same measure, weights and settings merge",
                 f"{dict(other.about)} beside {dict(self.about)}",
                 "Measure every part of the data in the same way.",
             )
@@ -58,3 +61,12 @@ class MeasureSums:
     def measures(self) -> PatientMeasures:
         """The measure of every patient seen so far."""
         return self.finish(self.means.patient_ids, self.means.means(), self.about)
+
+
+def known_of(model: nn.Module, transformer: Transformer) -> dict[str, Any]:
+    """What every measure says of the model it was made with."""
+    return {
+        "block_names": list(transformer.names),
+        "grid_size": list(transformer.grid.grid_size),
+        "fingerprint": fingerprint(model),
+    }

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from trimformer.attention.measures.geometry import covering_tokens
-from trimformer.attention.measures.measure_sums import Arrays, MeasureSums
+from trimformer.attention.measures.measure_sums import Arrays, MeasureSums, known_of
 from trimformer.attention.measures.sums import PatientMeans
 from trimformer.attention.transformer.blocks import Transformer
 from trimformer.attention.transformer.evaluating import evaluating
@@ -54,7 +54,7 @@ def organ_sums(model: nn.Module, batches: Iterable[Batch], organs: Mapping[int, 
         UserError: As for `measure_organs`.
     """
     transformer, told = batches_with_transformer(model, batches)
-    sums = empty_organs(transformer, organs)
+    sums = empty_organs(model, transformer, organs)
     with evaluating(model), torch.inference_mode():
         for batch in told:
             watcher = OrganWatcher.of(batch, transformer, organs)
@@ -64,9 +64,9 @@ def organ_sums(model: nn.Module, batches: Iterable[Batch], organs: Mapping[int, 
     return sums
 
 
-def empty_organs(transformer: Transformer, organs: Mapping[int, str]) -> MeasureSums:
+def empty_organs(model: nn.Module, transformer: Transformer, organs: Mapping[int, str]) -> MeasureSums:
     """Sums of no slice yet."""
-    return MeasureSums(_finish, {"organs": list(organs.values()), "block_names": list(transformer.names)})
+    return MeasureSums(_finish, {"organs": list(organs.values())} | known_of(model, transformer))
 
 
 def _finish(patient_ids: tuple[str, ...], means: Arrays, about: Mapping[str, Any]) -> PatientMeasures:

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from trimformer.attention.measures.geometry import Region
-from trimformer.attention.measures.measure_sums import Arrays, MeasureSums
+from trimformer.attention.measures.measure_sums import Arrays, MeasureSums, known_of
 from trimformer.attention.measures.region_measures import FAR_QUERY, Values
 from trimformer.attention.measures.sums import PatientMeans
 from trimformer.attention.measures.token_gradients import Fields, sample_field, token_fields
@@ -79,8 +79,7 @@ def receptive_field_sums(
     """
     transformer, told = batches_with_transformer(model, batches)
     settings = {"tokens_per_slice": tokens_per_slice, "num_projections": num_projections, "seed": seed}
-    grid = {"block_names": list(transformer.names), "grid_size": list(transformer.grid.grid_size)}
-    sums = MeasureSums(_finish, grid | settings)
+    sums = MeasureSums(_finish, known_of(model, transformer) | settings)
     with evaluating(model), without_weight_gradients(model):
         for batch in told:
             _add(sums.means, model, transformer, batch, **settings)

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from trimformer.attention.measures.measure_sums import Arrays, MeasureSums
+from trimformer.attention.measures.measure_sums import Arrays, MeasureSums, known_of
 from trimformer.attention.measures.region_measures import Values, named
 from trimformer.attention.measures.sums import PatientMeans
 from trimformer.attention.transformer.blocks import Transformer
@@ -56,7 +56,7 @@ def similarity_sums(model: nn.Module, batches: Iterable[Batch | Tensor]) -> Meas
         UserError: As for `measure_similarity`.
     """
     transformer, told = batches_with_transformer(model, batches)
-    sums = empty_similarity(transformer)
+    sums = empty_similarity(model, transformer)
     with evaluating(model), torch.inference_mode():
         for batch in told:
             watcher = SimilarityWatcher.of(batch, transformer)
@@ -65,9 +65,9 @@ def similarity_sums(model: nn.Module, batches: Iterable[Batch | Tensor]) -> Meas
     return sums
 
 
-def empty_similarity(transformer: Transformer) -> MeasureSums:
+def empty_similarity(model: nn.Module, transformer: Transformer) -> MeasureSums:
     """Sums of no slice yet."""
-    return MeasureSums(_finish, {"block_names": list(transformer.names)})
+    return MeasureSums(_finish, known_of(model, transformer))
 
 
 def _finish(patient_ids: tuple[str, ...], means: Arrays, about: Mapping[str, Any]) -> PatientMeasures:
