@@ -14,10 +14,9 @@ from pathlib import Path
 import numpy as np
 from playwright.sync_api import sync_playwright
 
-from trimformer.records.explorer import Explorer, ExplorerSlice
+from trimformer.records.explorer import Explorer, ExplorerRelevance, ExplorerSlice, ExplorerVolume
 from trimformer.report.explorer import write_explorer
 
-READY = "document.getElementById('words').textContent.includes(' mm far')"
 FIRST_PAINT = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
 CLICKS = """async () => {
   const canvas = document.getElementById('large'), times = [];
@@ -60,7 +59,7 @@ def main() -> None:
     arguments.add_argument("--json", action="store_true", help="print one JSON document")
     given = arguments.parse_args()
     slices = tuple(made_slice(index, given.blocks, given.heads, given.deviation) for index in range(given.slices))
-    record = Explorer("made up", "Random maps.", {1: "disc"}, slices)
+    record = Explorer("made up", "Random maps.", {1: "disc"}, slices, volumes={"made-up": made_volume()})
     with tempfile.TemporaryDirectory() as folder:
         page = write_explorer(Path(folder) / "explorer.html", record)
         figures = [Figure("size, MB", page.stat().st_size / 1e6, 25.0), *answers(page)]
@@ -91,7 +90,14 @@ def made_slice(index: int, blocks: int, heads: int, deviation: float, side: int 
         spacing_mm=(1.0, 1.0),
         left="R",
         top="A",
+        relevance=ExplorerRelevance(maps[:, 0, :1].transpose(1, 0, 2), np.ones((1, blocks)), np.ones(1)),
     )
+
+
+def made_volume(slices: int = 100, side: int = 112) -> ExplorerVolume:
+    """A volume of noise in six bits."""
+    images = np.random.default_rng(0).integers(0, 64, (slices, side, side)).astype(np.uint8)
+    return ExplorerVolume(images, 0.0, 4.0, None, (images > 60).astype(np.uint8))
 
 
 def answers(page: Path) -> list[Figure]:
@@ -102,7 +108,7 @@ def answers(page: Path) -> list[Figure]:
         browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
         opened = browser.new_page(viewport={"width": 1280, "height": 900})
         opened.goto(page.resolve().as_uri())
-        opened.wait_for_function(READY)
+        opened.locator("#words", has_text=" mm far").wait_for()
         shown = opened.evaluate("performance.now()")
         opened.wait_for_timeout(3000)  # the other slices are unpacked meanwhile
         times = opened.evaluate(CLICKS)

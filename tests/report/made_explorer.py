@@ -61,14 +61,15 @@ def made_labels(size: tuple[int, ...]) -> np.ndarray:
     """An ellipse in a ring."""
     row, column = (np.linspace(-1, 1, count) for count in size)
     radius = np.hypot(row[:, None], column[None] * 1.1)
-    return np.select([radius < 0.5, radius < 0.85], [2, 1], 0).astype(np.uint8)
+    labels: np.ndarray = np.select([radius < 0.5, radius < 0.85], [2, 1], 0).astype(np.uint8)
+    return labels
 
 
 def made_maps(
     random: np.random.Generator, heads: int, grid_size: tuple[int, int], reach: float, noise: float
 ) -> np.ndarray:
     """Softmaxed scores (heads, queries, keys): near patches, noise, and a sink in the first corner of the last head."""
-    places = np.stack(np.indices(grid_size), axis=-1).reshape(-1, 2)
+    places = np.array(list(np.ndindex(*grid_size)))
     square = ((places[:, None] - places[None]) ** 2).sum(axis=-1)
     scores = np.array([-square / (2 * (reach * (1 + head % 3)) ** 2) for head in range(heads)])
     scores = scores + random.normal(0, noise, scores.shape)

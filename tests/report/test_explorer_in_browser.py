@@ -241,6 +241,97 @@ def test_sides_scale_and_colours_are_those_of_the_slice(opened: Opened, record: 
     assert brightness[0] > brightness[5]  # the sink against a corner as far away
 
 
+def test_relevance_of_each_class_is_shown_for_every_block(opened: Opened, record: Explorer) -> None:
+    page, relevance = opened.page, record.slices[0].relevance
+    assert relevance is not None
+    page.get_by_label("Relevance").check()
+    words = opened.settled()
+    distance, uniform = relevance.distance_mm[0], relevance.uniform_mm[0]
+    assert words.startswith("Relevance for outer ring, after block 1. ")
+    assert (
+        f"lies {distance[0]:.1f} mm far from them on average; if all patches spoke alike it were {uniform:.1f}" in words
+    )
+    assert opened.values() == [f"{value:.1f} mm" for value in distance]
+    assert opened.cells(3) == [f"{value / uniform:.2f}" for value in distance]
+    most = relevance.patches[0, 0].argmax()
+    assert f"row {most // 6 + 1}, column {most % 6 + 1}, has {100 * relevance.patches[0, 0, most]:.1f}" in words
+    assert not page.is_visible("#head")
+    page.get_by_label("Class").select_option(label="inner <b>disc</b>")
+    assert "nothing to trace back" in opened.settled()
+    assert opened.values() == ["– mm"] * 3
+    assert opened.noise == []
+
+
+def test_a_volume_is_paged_through(opened: Opened, record: Explorer) -> None:
+    page, volume = opened.page, record.volumes["sub-01"]
+    assert page.input_value("#page") == "30"
+    page.locator("#page").focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    assert opened.settled() == (
+        "Slice 29 of 60 of sub-01: image and outlines alone. "
+        "Of this volume, slices 31 and 32 have attention to look at."
+    )
+    assert page.inner_text("#page-value") == "29 of 60"
+    assert not page.is_visible("#panels")
+    assert page.is_disabled("#depth")
+    page.select_option("#outlines", "none")
+    opened.settled()
+    centre = "canvas => [...canvas.getContext('2d').getImageData(canvas.width / 2, canvas.height / 2, 1, 1).data]"
+    low, high = np.percentile(np.stack([shown.image for shown in record.slices[:2]]), (1, 99.5))
+    grey = 255 * (volume.low + volume.images[28, 12, 12] / 255 * (volume.high - volume.low) - low) / (high - low)
+    assert page.locator("#large").evaluate(centre)[0] == pytest.approx(grey, abs=2)
+    address = page.url
+    page.locator("#large").focus()
+    page.keyboard.press("PageDown")
+    assert "mm far" in opened.settled()
+    assert page.input_value("#slice") == "0"
+    page.keyboard.press(".")
+    assert "mm far" in opened.settled()
+    assert page.input_value("#slice") == "1"
+    page.goto("about:blank")
+    assert Opened(page, address, "image and outlines alone").settled().startswith("Slice 29 of 60 ")
+    page.select_option("#slice", "2")
+    assert "mm far" in opened.settled()
+    assert not page.is_visible("#page")  # that patient's volume is not there
+    assert opened.noise == []
+
+
+def test_hostile_names_stay_text(record: Explorer, browser: Browser, tmp_path: Path) -> None:
+    hostile = "<img src=x onerror=alert(1)>"
+    slices = tuple(replace(shown, patient_id=hostile) for shown in record.slices[:2])
+    volumes = {hostile: record.volumes["sub-01"]}
+    file = write_explorer(
+        tmp_path / "hostile.html", Explorer(hostile, hostile, {1: hostile, 2: "'\"><script>"}, slices, None, volumes)
+    )
+    page = browser.new_page()
+    page.on("dialog", lambda dialog: pytest.fail(dialog.message))
+    opened = Opened(page, file.resolve().as_uri())
+    opened.click_patch(1, 3)
+    page.get_by_label("Relevance").check()
+    assert hostile in opened.settled()
+    page.locator("#page").fill("3")
+    assert hostile in opened.settled()
+    assert page.locator("img").count() == 0
+    assert opened.noise == []
+    page.close()
+
+
+def test_what_a_foreign_network_cannot_show_is_said_and_cannot_be_chosen(
+    record: Explorer, browser: Browser, tmp_path: Path
+) -> None:
+    slices = tuple(replace(shown, relevance=None, predictions=shown.predictions[-1:]) for shown in record.slices)
+    foreign = replace(record, slices=slices, left_out=("Relevance is left out: no gradient.",))
+    page = browser.new_page()
+    opened = Opened(page, write_explorer(tmp_path / "foreign.html", foreign).resolve().as_uri())
+    assert page.is_visible("text=Relevance is left out: no gradient.")
+    assert page.get_by_label("Relevance").is_disabled()
+    assert page.is_disabled("#depth")
+    assert page.inner_text("#depth-words").startswith("The prediction of the whole model: Dice ")
+    assert opened.noise == []
+    page.close()
+
+
 def test_slices_without_labels_and_a_single_one_are_shown(
     record: Explorer,
     browser: Browser,

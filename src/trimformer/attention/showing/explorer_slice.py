@@ -145,7 +145,7 @@ def relevance_of_classes(
         mask = torch.from_numpy(prediction == value)[None]
         if not mask.any():
             continue
-        covered = covering_tokens(mask, grid.patch_size)[0].numpy()
+        covered = covering_tokens(mask, grid.patch_sizes)[0].numpy()
         after = class_relevance(model, images, value, mask).after_blocks[:, 0].double().cpu().numpy()
         rows = (after - np.eye(after.shape[-1]))[:, prefix:, prefix:][:, covered]
         with np.errstate(invalid="ignore"):
