@@ -1,6 +1,5 @@
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any
 
 import pytest
 import torch
@@ -159,17 +158,6 @@ def test_attention_on_no_grid_is_recorded_without_one() -> None:
         "layers.1": (2, 3, 13, 13),
     }
     assert recording.grid_size is None
-
-
-def test_a_compiled_network_is_recorded_as_it_was_written() -> None:
-    network = foreign("vit")
-    compiled: Any = torch.compile(network, backend="eager")
-    with record_attention(compiled) as recording:
-        compiled(IMAGES)
-    assert list(recording.maps) == ["_orig_mod.blocks.0", "_orig_mod.blocks.1"]
-    torch.testing.assert_close(
-        recording.maps["_orig_mod.blocks.1"].double(), reference_maps(network, IMAGES)[1], atol=1e-5, rtol=0
-    )
 
 
 def test_bf16_attention_is_recorded_in_float32() -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.overrides import _get_current_function_mode_stack
 from torch.utils.checkpoint import checkpoint
 
-from trimformer.attention.recording.record import record_attention
+from trimformer.attention.recording.record import Recording, record_attention
 from trimformer.models import create_model
 from trimformer.records.errors import UserError
 
@@ -25,9 +25,15 @@ BUILDERS: dict[str, tuple[Callable[[], nn.Module], Tensor]] = {
     "ours": (ours, IMAGES[:, :1]),
     "fused": (lambda: foreign("vit"), IMAGES),
     "fast path": (lambda: foreign("encoder"), IMAGES),
+    "Hugging Face": (lambda: built("Hugging Face ViT, sdpa")[0], IMAGES),
+    "windows": (lambda: built("timm Swin, fused")[0], built("timm Swin, fused")[1]),
     "written": (lambda: built("timm ViT, written out")[0], IMAGES),
 }
 every_network = pytest.mark.parametrize("name", BUILDERS)
+
+
+def num_images(recording: Recording) -> set[int]:
+    return {len(maps) // recording.grids[name].num_windows for name, maps in recording.maps.items()}
 
 
 def elsewhere(run: Callable[[], object]) -> None:
@@ -55,7 +61,7 @@ def test_what_another_thread_runs_is_not_recorded(name: str) -> None:
         network(images[:1])
         middle.remove()
     handle.remove()
-    assert {maps.shape[0] for maps in recording.maps.values()} == {2}
+    assert num_images(recording) == {2}
     assert traces(network) == 0
 
 
@@ -68,13 +74,13 @@ def test_a_thread_that_records_is_not_disturbed_by_another_that_does(name: str) 
         with record_attention(network) as recording, torch.no_grad():
             for _ in range(times):
                 network(images[:1])
-        counts.append((times, {maps.shape[0] for maps in recording.maps.values()}))
+        counts.append((times, num_images(recording)))
 
     with record_attention(network) as outer, torch.no_grad():
         elsewhere(lambda: record(2))
         network(images[:1])
     assert counts == [(2, {2})]
-    assert {maps.shape[0] for maps in outer.maps.values()} == {1}
+    assert num_images(outer) == {1}
     assert traces(network) == 0
 
 
@@ -87,8 +93,9 @@ def test_recordings_of_one_network_nest(name: str) -> None:
         with record_attention(network, scores=True, heads=True) as inner:
             network(images[:1])
     for block, maps in inner.maps.items():
-        torch.testing.assert_close(outer.maps[block][1:], maps)
-    assert (len(inner.scores), len(inner.outputs), len(outer.scores)) == (2, 2, 0)
+        torch.testing.assert_close(outer.maps[block][len(maps) :], maps)
+    assert inner.scores.keys() == inner.outputs.keys() == inner.maps.keys()
+    assert outer.scores == {}
     assert traces(network) == 0
 
 
@@ -97,7 +104,7 @@ def test_no_hook_and_no_mode_is_left_after_an_exception(name: str) -> None:
     make, images = BUILDERS[name]
     network = make()
     modes = len(_get_current_function_mode_stack())
-    with pytest.raises((RuntimeError, UserError)), record_attention(network):
+    with pytest.raises((RuntimeError, ValueError, UserError)), record_attention(network):
         network(torch.cat([images] * 2, dim=1))
     assert traces(network) == 0
     assert len(_get_current_function_mode_stack()) == modes
@@ -159,12 +166,23 @@ def test_a_decoder_is_recorded_attention_by_attention() -> None:
     }
 
 
-def test_a_compiled_network_that_writes_its_attention_out_is_recorded() -> None:
-    network, images = built("timm ViT, written out")
+@pytest.mark.parametrize(
+    "name",
+    ["timm ViT, written out", "MONAI ViT", "Hugging Face ViT, sdpa", "nn.TransformerEncoder", "timm Swin, fused"],
+)
+@pytest.mark.parametrize("in_place", [False, True], ids=["wrapped", "in place"])
+def test_a_compiled_network_is_recorded_as_it_was_written(name: str, in_place: bool) -> None:
+    network, images = built(name)
     with record_attention(network) as plain, torch.no_grad():
         network(images)
-    compiled: Any = torch.compile(network, backend="eager")
-    with record_attention(compiled) as recording, torch.no_grad():
-        compiled(images)
-    for name, maps in plain.maps.items():
-        assert torch.equal(recording.maps[f"_orig_mod.{name}"], maps)
+    compiled: Any = network
+    if in_place:
+        network.compile(backend="eager")
+    else:
+        compiled = torch.compile(network, backend="eager")
+    with torch.no_grad():
+        compiled(images)  # what is recorded below has been compiled already
+        with record_attention(compiled) as recording:
+            compiled(images)
+    for block, maps in plain.maps.items():
+        torch.testing.assert_close(recording.maps[block if in_place else f"_orig_mod.{block}"], maps)

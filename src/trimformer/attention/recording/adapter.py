@@ -13,6 +13,7 @@ from trimformer.attention.calls.follow import in_this_pass
 from trimformer.attention.calls.fused import Heads
 from trimformer.attention.calls.token_places import TokenPlaces
 from trimformer.attention.recording.recorded import Recording, Wanted, append
+from trimformer.attention.transformer.token_grid import TokenGrid
 from trimformer.records.errors import UserError
 
 Maps = Float[Tensor, "batch heads queries keys"]
@@ -44,15 +45,18 @@ class AttentionAdapter:
     attention: Callable[[nn.Module, tuple[Any, ...], Any], Heads | Maps]
     """Told a block, what it was called with and what it returned: its queries, keys and values, or its maps alone."""
     grids: Mapping[str, TokenPlaces] = field(default_factory=dict)
-    """Where tokens lie, by block name."""
+    """Where tokens lie, by block name, if blocks differ; else `record_attention` is told the grid of all."""
 
 
 @contextmanager
-def record_adapted(model: nn.Module, adapter: AttentionAdapter, recording: Recording, wanted: Wanted) -> Iterator[None]:
+def record_adapted(
+    model: nn.Module, adapter: AttentionAdapter, recording: Recording, wanted: Wanted, grid: TokenGrid | None
+) -> Iterator[None]:
     """Record what the adapter reads each time that one of its blocks has run.
 
     Raises:
-        UserError: A block is not in the model or did not run; or scores or outputs are wanted and it tells maps alone.
+        UserError: A block is not in the model or did not run; or scores or outputs are wanted and it tells maps alone;
+            or what it tells is not (batch, heads, queries, keys); or no block has the tokens of the grid.
     """
     if strangers := [name for name, block in adapter.blocks.items() if all(block is not m for m in model.modules())]:
         raise UserError(
@@ -81,9 +85,18 @@ def record_adapted(model: nn.Module, adapter: AttentionAdapter, recording: Recor
             f"nothing from {', '.join(missing)}",
             "Call the model inside the `with`; name blocks that are called as modules.",
         )
+    if grid is not None:
+        recording.lay(grid, told=True)
 
 
 def _kept(name: str, attention: Heads | Tensor, wanted: Wanted) -> dict[str, Tensor]:
+    told = attention.query if isinstance(attention, Heads) else attention
+    if told.ndim != 4:
+        raise UserError(
+            "An adapter tells maps (batch, heads, queries, keys), or queries, keys and values (batch, heads, tokens, depth)",
+            f"{tuple(told.shape)} from {name}",
+            "Give it an axis of heads, with one head if need be.",
+        )
     if isinstance(attention, Heads):
         return wanted.of(attention)
     if wanted.scores or wanted.heads:

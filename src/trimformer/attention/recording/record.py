@@ -55,7 +55,7 @@ def record_attention(
     """
     recording, wanted = Recording(), Wanted(scores, heads)
     if adapter is not None:
-        recorder = record_adapted(model, adapter, recording, wanted)
+        recorder = record_adapted(model, adapter, recording, wanted, grid)
     elif own := own_transformer(model):
         recorder = _record_own(own, recording, wanted)
     else:
