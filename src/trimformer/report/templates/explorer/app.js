@@ -6,7 +6,7 @@ let state = fromAddress(location.hash, {
   label: 0, sinks: false, outlines: "prediction", depth: record.blocks, window: Object.keys(record.slices[0].windows)[0],
   overlay: 70,
 });
-let hovered = null, colours = null, aspect = 1, waiting = false, telling = 0;
+let hovered = null, colours = null, aspect = 1, fitted = false, waiting = false, telling = 0;
 
 function centre(slice) {
   return Math.floor(slice.grid[0] / 2) * slice.grid[1] + Math.floor(slice.grid[1] / 2);
@@ -25,10 +25,11 @@ function draw() {
   const outlines = outlinesShown(picture, paged ? 0 : state.depth - (record.blocks + 1 - record.depths));
   paint(large, picture, { ...look, weights: shown?.[state.block].weights, outlines });
   if (!paged) panels.forEach(({ panel, canvas }, block) => {
-    fit(canvas, aspect);
+    if (!fitted) fit(canvas, aspect);
     paint(canvas, slice, { ...look, weights: shown?.[block].weights });
     panel.setAttribute("aria-pressed", block === state.block);
   });
+  fitted = !paged;
   if (shown) {
     drawNumbers(slice, query, shown);
     by("words").textContent = describe(slice, state, query, shown[state.block]);
@@ -120,6 +121,7 @@ function arrange() {
   aspect = columns * across / (rows * down);
   document.documentElement.style.setProperty("--aspect", aspect);
   fit(large, aspect);
+  fitted = false;
   for (const side of document.querySelectorAll("[data-side]")) side.textContent = slice.sides[side.dataset.side];
   const width = columns * across, length = niceStep(width, 5);
   by("bar").querySelector("i").style.width = `${large.clientWidth * length / width}px`;
