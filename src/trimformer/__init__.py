@@ -7,45 +7,77 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from trimformer.attention import Recording, profile_attention, record_attention
+    from trimformer.attention import AttentionAdapter, Heads, Recording, TokenGrid, profile_attention, record_attention
+    from trimformer.attention.measures.first_sight import first_sights
+    from trimformer.attention.measures.measure_sums import MeasureSums
+    from trimformer.attention.measures.organs import measure_organs
+    from trimformer.attention.measures.receptive_field import measure_receptive_field
+    from trimformer.attention.measures.relevance import Relevance, class_relevance
+    from trimformer.attention.measures.similarity import measure_similarity
     from trimformer.compression import keep_blocks
     from trimformer.data.batch import Batch
     from trimformer.depth import choose_depth
     from trimformer.models import ParameterCount, count_parameters, create_model, load_model
     from trimformer.records.depth import DepthChoice
     from trimformer.records.errors import UserError
+    from trimformer.records.merged_profile import merge_profiles
+    from trimformer.records.patient_measures import PatientMeasures
     from trimformer.records.profile import AttentionProfile
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AttentionAdapter": "trimformer.attention",
     "AttentionProfile": "trimformer.records.profile",
     "Batch": "trimformer.data.batch",
     "DepthChoice": "trimformer.records.depth",
+    "Heads": "trimformer.attention",
+    "MeasureSums": "trimformer.attention.measures.measure_sums",
     "ParameterCount": "trimformer.models",
+    "PatientMeasures": "trimformer.records.patient_measures",
     "Recording": "trimformer.attention",
+    "Relevance": "trimformer.attention.measures.relevance",
+    "TokenGrid": "trimformer.attention",
     "UserError": "trimformer.records.errors",
     "choose_depth": "trimformer.depth",
+    "class_relevance": "trimformer.attention.measures.relevance",
     "count_parameters": "trimformer.models",
     "create_model": "trimformer.models",
+    "first_sights": "trimformer.attention.measures.first_sight",
     "keep_blocks": "trimformer.compression",
     "load_model": "trimformer.models",
+    "measure_organs": "trimformer.attention.measures.organs",
+    "measure_receptive_field": "trimformer.attention.measures.receptive_field",
+    "measure_similarity": "trimformer.attention.measures.similarity",
+    "merge_profiles": "trimformer.records.merged_profile",
     "profile_attention": "trimformer.attention",
     "record_attention": "trimformer.attention",
 }
 
 __all__ = [
+    "AttentionAdapter",
     "AttentionProfile",
     "Batch",
     "DepthChoice",
+    "Heads",
+    "MeasureSums",
     "ParameterCount",
+    "PatientMeasures",
     "Recording",
+    "Relevance",
+    "TokenGrid",
     "UserError",
     "choose_depth",
+    "class_relevance",
     "count_parameters",
     "create_model",
+    "first_sights",
     "keep_blocks",
     "load_model",
+    "measure_organs",
+    "measure_receptive_field",
+    "measure_similarity",
+    "merge_profiles",
     "profile_attention",
     "record_attention",
 ]

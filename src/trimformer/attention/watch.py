@@ -1,4 +1,7 @@
-"""One batch through a model, measured block by block while it runs."""
+"""One batch through a sequence of blocks, measured block by block while it runs."""
+
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Bool
@@ -18,7 +21,7 @@ Regions = dict[str, RegionMeasures]
 """By the names of `records.profile.REGIONS`."""
 
 
-class _AllBlocksSeenError(Exception):
+class AllBlocksSeenError(Exception):
     """Ends a forward pass whose rest (the decoder) nobody reads."""
 
 
@@ -49,11 +52,23 @@ class Watcher:
         prefix = self._grid.num_prefix_tokens  # measures renormalise rows by themselves
         self._blocks.append(self._measure(maps[..., prefix:, prefix:], fields))
         if call.index == self._num_blocks - 1:
-            raise _AllBlocksSeenError
+            raise AllBlocksSeenError
 
     def values(self) -> Values:
         """Every measure as (batch, blocks, heads), every field's as (batch, blocks)."""
         return {name: torch.stack([block[name] for block in self._blocks], dim=1) for name in self._blocks[0]}
+
+    def weights(self) -> dict[str, Tensor]:
+        """How much each slice counts in each region: its queries there, (batch,)."""
+        return {name: measure.region.num_tokens for name, measure in self._regions.items()}
+
+    def uniform(self) -> Values:
+        """Every measure of uniform attention on the same slices: (batch,)."""
+        return uniform_values(self._regions)
+
+    def example_maps(self) -> list[Tensor]:
+        """The head-mean maps (batch, queries, keys) of every block; none of volumes, which no page shows."""
+        return self.mean_maps if len(self._grid.grid_size) == 2 else []
 
     def _measure(self, maps: Tensor, fields: dict[str, Tensor]) -> Values:
         values: Values = {}
@@ -66,27 +81,48 @@ class Watcher:
         return values
 
 
-def watch(model: nn.Module, transformer: Transformer, batch: Batch, regions: Regions) -> Watcher:
-    """Run the model on a batch and measure each of its blocks.
+@dataclass(frozen=True)
+class SequenceSubject:
+    """A network with one sequence of blocks on one grid, to be profiled with all measures and rollouts."""
 
-    Args:
-        model: The network, in evaluation mode.
-        transformer: Its blocks.
-        batch: The slices.
-        regions: The measures on each region of them.
+    model: nn.Module
+    transformer: Transformer
 
-    Raises:
-        UserError: Not every block ran its attention where it can be seen.
-    """
-    watcher = Watcher(transformer, regions)
-    try:
-        with observe_attention(transformer.blocks, watcher):
-            model(batch.images)
-    except _AllBlocksSeenError:
-        return watcher
-    raise UserError(
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The blocks' names."""
+        return self.transformer.names
+
+    @property
+    def grid_size(self) -> tuple[int, ...]:
+        """Tokens along each axis."""
+        return self.transformer.grid.grid_size
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What a profile says of networks that are no such sequence."""
+        return {}
+
+    def watch(self, batch: Batch) -> Watcher:
+        """Run the model on a batch and measure each of its blocks.
+
+        Raises:
+            UserError: Not every block ran its attention where it can be seen.
+        """
+        watcher = Watcher(self.transformer, regions_of(batch, self.transformer.grid))
+        try:
+            with observe_attention(self.transformer.blocks, watcher):
+                self.model(batch.images)
+        except AllBlocksSeenError:
+            return watcher
+        raise blocks_missing(len(watcher.mean_maps), len(self.transformer.blocks))
+
+
+def blocks_missing(seen: int, expected: int) -> UserError:
+    """The error of a pass in which not every block attended."""
+    return UserError(
         "Every block must run its attention while it is profiled",
-        f"{len(watcher.mean_maps)} of {len(transformer.blocks)} blocks seen",
+        f"{seen} of {expected} blocks seen",
         "Give a network whose blocks all run on every image.",
     )
 
@@ -103,17 +139,16 @@ def uniform_values(regions: Regions) -> Values:
 
 def regions_of(batch: Batch, grid: TokenGrid) -> Regions:
     """The measures on foreground patches and on all patches of a batch."""
-    patch, size = grid.patch_size, grid.grid_size
-    row_mm, column_mm = batch.spacing_mm
-    device = batch.images.device
-    pixels = token_distances(size, (float(patch), float(patch))).to(device, torch.float32)
-    millimetres = token_distances(size, (patch * row_mm, patch * column_mm)).to(device, torch.float32)
-    foreground = covering_tokens(foreground_of(batch), patch)
+    patches, size, device = grid.patch_sizes, grid.grid_size, batch.images.device
+    sides_mm = tuple(patch * side for patch, side in zip(patches, batch.spacing_mm, strict=True))
+    pixels = token_distances(size, tuple(map(float, patches))).to(device, torch.float32)
+    millimetres = token_distances(size, sides_mm).to(device, torch.float32)
+    foreground = covering_tokens(foreground_of(batch), patches)
     every = Region.of(torch.ones_like(foreground[:1]), pixels, millimetres)  # the same on every slice
     regions = {"foreground": Region.of(foreground, pixels, millimetres), "all": every.repeated(len(foreground))}
     return {name: RegionMeasures(region) for name, region in regions.items()}
 
 
-def foreground_of(batch: Batch) -> Bool[Tensor, "batch rows columns"]:
+def foreground_of(batch: Batch) -> Bool[Tensor, "batch *size"]:
     """The pixels that count; none where the batch does not tell."""
     return torch.zeros_like(batch.images[:, 0], dtype=torch.bool) if batch.foreground is None else batch.foreground

@@ -27,9 +27,12 @@ def token_distances(grid_size: tuple[int, ...], token_size: tuple[float, ...]) -
     return torch.cdist(positions, positions, compute_mode="donot_use_mm_for_euclid_dist")
 
 
-def covering_tokens(pixels: Bool[Tensor, "batch rows columns"], patch_size: int) -> Bool[Tensor, "batch tokens"]:
-    """The tokens whose patch covers at least one of the marked pixels."""
-    return F.max_pool2d(pixels[:, None].float(), patch_size).flatten(1) > 0
+def covering_tokens(
+    pixels: Bool[Tensor, "batch *size"], patch_size: int | tuple[int, ...]
+) -> Bool[Tensor, "batch tokens"]:
+    """The tokens whose patch covers at least one of the marked pixels, of a plane image or a volume."""
+    pool = F.max_pool2d if pixels.ndim == 3 else F.max_pool3d
+    return pool(pixels[:, None].float(), patch_size).flatten(1) > 0
 
 
 @dataclass(frozen=True)
@@ -63,8 +66,8 @@ class Region:
 
     def repeated(self, batch: int) -> "Region":
         """The region of one slice for each of several that are alike."""
-        masks = (mask.expand(batch, *mask.shape[1:]) for mask in (self.tokens, self.others, self.far))
-        return Region(*masks, self.distance_px, self.distance_mm)
+        tokens, others, far = (mask.expand(batch, *mask.shape[1:]) for mask in (self.tokens, self.others, self.far))
+        return Region(tokens, others, far, self.distance_px, self.distance_mm)
 
     @property
     def num_tokens(self) -> Float[Tensor, " batch"]:
