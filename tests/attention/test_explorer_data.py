@@ -42,11 +42,12 @@ def turned_patient(codes: str, slice_axis: int = 2) -> PatientSlices:
 @pytest.fixture(scope="module")
 def model() -> nn.Module:
     torch.manual_seed(0)
-    network = create_model("unetr", num_classes=2, num_blocks=2, size="tiny", image_size=SIZE, patch_size=8).eval()
+    made = create_model("unetr", num_classes=2, num_blocks=2, size="tiny", image_size=SIZE, patch_size=8)
+    network: Any = made.eval()
     with torch.no_grad():  # both classes are drawn
         logits = network(turned_patient("RAS").image_tensor(slice(4, 5)))
         network.head.bias += torch.tensor([0, (logits[:, 0] - logits[:, 1]).median()])
-    return network
+    return made
 
 
 @pytest.mark.parametrize("codes", ["RAS", "LPS", "ARS", "PLI"])
@@ -194,6 +195,7 @@ def test_a_volume_is_turned_and_coarse_enough_for_a_page(model: nn.Module) -> No
     shown = record_slice(model, patient, 4)
     assert volume.images.shape == (SIZE, SIZE, SIZE)
     assert volume.labels is not None
+    assert shown.labels is not None
     assert np.array_equal(volume.labels[4], shown.labels)
     assert np.array_equal(volume.predictions[4], shown.predictions[-1])
     grey = volume.low + volume.images[4] / 255 * (volume.high - volume.low)

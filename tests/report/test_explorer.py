@@ -125,8 +125,8 @@ def test_the_page_holds_the_record_and_asks_for_nothing(tmp_path: Path) -> None:
     assert len([name for name in parts if name.startswith("maps-")]) == 9
     relevance, volume = record.slices[1].relevance, record.volumes["sub-01"]
     assert relevance is not None
-    stored = unpacked(parts["relevance-1"], "<f4").reshape(2, 3, 36)
-    assert np.array_equal(stored, relevance.patches, equal_nan=True)
+    of_classes = unpacked(parts["relevance-1"], "<f4").reshape(2, 3, 36)
+    assert np.array_equal(of_classes, relevance.patches, equal_nan=True)
     assert np.array_equal(unpacked(parts["volume-0"], "u1"), volume.images.ravel())
     assert volume.labels is not None
     assert np.array_equal(unpacked(parts["volume-labels-0"], "u1"), volume.labels.ravel())
