@@ -63,7 +63,7 @@ def test_a_slice_turned_upright_keeps_who_looks_where(model: torch.nn.Module) ->
     assert turned.towards == ("R", "A")
     assert turned.spacing_mm == (2.0, 1.0)
     np.testing.assert_array_equal(turned.image, example.image.T[::-1])
-    (before,), (after,) = (np.flatnonzero(each.foreground_patches) for each in (example, turned))
+    (before,), (after,) = (np.flatnonzero(each.foreground_patches).tolist() for each in (example, turned))
     assert (before, after) == (3, 0)
     other_before, other_after = 1 * 4 + 3, 1  # one patch towards anterior
     np.testing.assert_array_equal(turned.maps[..., after, other_after], example.maps[..., before, other_before])

@@ -13,6 +13,14 @@ FIELD_NAMES = {"norm_weighted": "norm-weighted rollout", "half_residual": "rollo
 
 
 @dataclass(frozen=True, eq=False)
+class ClassRelevance:
+    """From which patches a class was drawn: `mask` (x, y) bool, where; `patches` (blocks, patches), by block."""
+
+    mask: np.ndarray
+    patches: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class AttentionExample:
     """What every block does with one slice.
 
@@ -35,19 +43,25 @@ class AttentionExample:
     slice_index: int | None = None
     towards: tuple[str, str] | None = None
     """Where x and y grow to, two of R, A and S; None where nobody told it."""
+    relevance: dict[str, ClassRelevance] = field(default_factory=dict)
+    """By the class's name, on the pixels where the model draws it."""
     has_heads: bool = True
     """Whether `maps` holds single heads; otherwise their mean stands there as one."""
 
     @classmethod
     def of_profile(cls, profile: AttentionProfile) -> "AttentionExample | None":
-        """The slice that a profile keeps, with head means and the half-residual rollout; None where it keeps none."""
-        if not {"image", "foreground", "maps"} <= profile.example.keys():
+        """The slice that a profile keeps, with head means and the half-residual rollout; None where it keeps none.
+
+        A volume's patches do not lie in the slice, and give none either.
+        """
+        if not {"image", "foreground", "maps"} <= profile.example.keys() or len(profile.grid_size) != 2:
             return None
+        rows, columns = profile.grid_size
         maps = profile.example["maps"].astype(np.float32)
         return cls(
             image=profile.example["image"].astype(np.float32),
             foreground=profile.example["foreground"].astype(bool),
-            grid_size=profile.grid_size,
+            grid_size=(rows, columns),
             maps=maps[:, None],
             fields={"half_residual": half_residual_rollout(maps)},
             has_heads=False,
@@ -111,9 +125,15 @@ def covering_patches(mask: np.ndarray, grid_size: tuple[int, int]) -> np.ndarray
     """
     if not mask.any():
         return np.ones(grid_size[0] * grid_size[1], dtype=bool)
+    return covered_shares(mask, grid_size) > 0
+
+
+def covered_shares(mask: np.ndarray, grid_size: tuple[int, int]) -> np.ndarray:
+    """(patches,) row by row: which share of a patch's pixels the mask covers."""
     rows, columns = grid_size
-    covered: np.ndarray = mask.reshape(rows, mask.shape[0] // rows, columns, mask.shape[1] // columns).any(axis=(1, 3))
-    return covered.ravel()
+    tiles = mask.reshape(rows, mask.shape[0] // rows, columns, mask.shape[1] // columns)
+    shares: np.ndarray = tiles.mean(axis=(1, 3))
+    return shares.ravel()
 
 
 def _check_number(kind: str, number: int, count: int) -> None:

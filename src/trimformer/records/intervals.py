@@ -33,6 +33,21 @@ def mean_interval(values: np.ndarray) -> tuple[float, tuple[float, float] | None
     return mean, (float(result.confidence_interval.low), float(result.confidence_interval.high))
 
 
+def change_in_words(changes: np.ndarray) -> str:
+    """A mean change and its 95 % interval, as they stand in a sentence.
+
+    Example:
+        >>> change_in_words(np.array([-0.1, -0.3]))
+        'change −0.200, 95 % interval −1.471 to +1.071, which may be chance'
+    """
+    mean, interval = mean_interval(changes)
+    words = f"change {mean:+.3f}"
+    if interval is not None:
+        words += f", 95 % interval {interval[0]:+.3f} to {interval[1]:+.3f}"
+        words += ", which may be chance" if interval[0] <= 0 <= interval[1] else ""
+    return words.replace("-", "−")
+
+
 def summarise_patients(array: np.ndarray) -> dict[str, Any]:
     """Mean, low and high over the first axis (patients), as nested lists; None where there is no number."""
     flat = array.reshape(array.shape[0], -1).T

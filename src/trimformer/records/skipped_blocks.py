@@ -7,9 +7,12 @@ import numpy as np
 
 from trimformer.records.errors import UserError
 from trimformer.records.files import read_json, write_json
-from trimformer.records.intervals import as_lists, summarise_patients
+from trimformer.records.intervals import as_lists, change_in_words, mean_interval, summarise_patients
 
 NEXT_STEP = "Measure that run again with its blocks skipped."
+
+WORTH_TELLING = 0.01
+"""A smaller loss of Dice counts as none in the words."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,17 @@ class SkippedBlocks:
         """Dice minus that of the whole model on the same patient: (patients, depths)."""
         return self.dice - self.dice[:, -1:]
 
+    def words(self) -> str:
+        """After how many blocks the Dice is that of the whole model, as far as the patients show, in one sentence."""
+        means = np.array([mean_interval(column)[0] for column in self.change.T])
+        lost = np.flatnonzero(means <= -WORTH_TELLING)
+        first, count = (int(lost[-1]) + 1 if lost.size else 0), len(self.block_names)
+        if first == count:
+            change = change_in_words(self.change[:, -2])
+            return f"No block can be skipped without training again: without the last of {count}, {change}."
+        needed = f"the first {first}" if first else "none"
+        return f"Without training again, {needed} of {count} blocks must run: {change_in_words(self.change[:, first])}."
+
     def save(self, path: Path) -> None:
         """Write values per patient, and means with 95 % intervals over patients, of the Dice and of its change."""
         write_json(
@@ -36,6 +50,7 @@ class SkippedBlocks:
                 "patient_ids": self.patient_ids,
                 "block_names": self.block_names,
                 "dice": as_lists(self.dice),
+                "words": self.words(),
                 "summary": {"dice": summarise_patients(self.dice), "change": summarise_patients(self.change)},
             },
         )

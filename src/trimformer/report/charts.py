@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -23,6 +24,9 @@ PANELS = (
     ("sink_ratio", "Sink ratio (log scale)"),
 )
 """The measures of the second chart, with their titles."""
+
+
+LegendPlace = Literal["outside upper left", "outside lower left"]
 
 
 @dataclass(frozen=True)
@@ -156,7 +160,7 @@ def _mark_chosen(axes: Axes, model: Curve, chosen: int | None) -> None:
     )
 
 
-def draw_legend(figure: Figure, narrow: bool, heads: bool, place: str = "outside upper left") -> None:
+def draw_legend(figure: Figure, narrow: bool, heads: bool, place: LegendPlace = "outside upper left") -> None:
     """Name the lines of `draw_curve` beside the panels."""
     entries: list[Line2D | Patch] = [
         Line2D([], [], color=MODEL, linewidth=1.8, marker="o", markersize=3.4, label="trained model"),

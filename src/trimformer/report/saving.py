@@ -1,6 +1,7 @@
 """A figure as a file: PNG, SVG or PDF by its suffix, the same bytes each time."""
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -10,7 +11,7 @@ from trimformer.records.files import write_whole
 
 SUFFIXES = (".png", ".svg", ".pdf")
 UNDATED = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-EMBEDDED_FONTS = {"pdf.fonttype": 42}
+EMBEDDED_FONTS: dict[Any, Any] = {"pdf.fonttype": 42}
 """TrueType, which journals ask for; matplotlib's Type 3 is refused by many."""
 
 

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from trimformer.attention.measures.rollout import half_residual, norm_weighted
+from trimformer.attention.showing.drawn_classes import relevance_of_classes
 from trimformer.attention.showing.features import principal_components
 from trimformer.attention.transformer.blocks import find_transformer
 from trimformer.attention.transformer.evaluating import evaluating
@@ -21,7 +22,7 @@ from trimformer.data.preparation.slices import PatientSlices
 from trimformer.data.upright import upright, way_to_ras
 from trimformer.inference.device import default_device
 from trimformer.models import load_model
-from trimformer.records.attention_example import AttentionExample, covering_patches
+from trimformer.records.attention_example import AttentionExample, ClassRelevance, covering_patches
 from trimformer.records.errors import UserError
 from trimformer.records.run_folder import RunFolder
 
@@ -125,6 +126,8 @@ def example_of_run(run: RunFolder, patient_id: str | None = None, slice_index: i
         patient_id=patient.patient_id,
         slice_index=index,
     )
+    image = patient.image_tensor(slice(index, index + 1))
+    example = replace(example, relevance=relevance_of_classes(model, image, dataset.labels))
     return turned_upright(example, patient.grid)
 
 
@@ -157,6 +160,10 @@ def turned_upright(example: AttentionExample, grid: NativeGrid) -> AttentionExam
         maps=example.maps[..., order[:, None], order],
         fields={name: field[..., order[:, None], order] for name, field in example.fields.items()},
         components=example.components[:, order],
+        relevance={
+            name: ClassRelevance(upright(each.mask, grid), each.patches[:, order])
+            for name, each in example.relevance.items()
+        },
         spacing_mm=(spacing[1], spacing[0]) if spacing and swap else spacing,
         towards=(towards[1], towards[0]) if swap else towards,
     )

@@ -11,13 +11,12 @@ from matplotlib.patches import Patch
 
 from trimformer.records.intervals import mean_interval
 from trimformer.records.profile import FIELD_MEASURES, FIELDS, MEASURES, AttentionProfile
+from trimformer.report.attention.axes import BELOW, depth_axis, heading
 from trimformer.report.attention.paper import (
     DOUBLE_COLUMN,
     REGION_WORDS,
     SINGLE_COLUMN,
     SMALL_POINTS,
-    TITLE_POINTS,
-    block_ticks,
     main_region,
 )
 from trimformer.report.attention.sheets import fitted
@@ -44,19 +43,15 @@ FIELD_AXES = {
 }
 
 
-BELOW = "outside lower left"
-"""Under the panels, for the figure's own title stands above them."""
-
-
 def distance_by_head(profile: AttentionProfile, name: str, region: str) -> Figure:
     """The mean attention distance in mm of every head against depth, one dot a head, in one column's width."""
     model, twin, uniform = lines_of(profile, f"{region}/distance_mm")
     figure = Figure(figsize=(SINGLE_COLUMN, 2.75), layout="constrained")
     axes = figure.add_subplot()
-    _head(figure, f"Where the heads look · {name}")
+    heading(figure, f"Where the heads look · {name}")
     draw_curve(axes, model, twin, uniform)
     _enlarge_heads(axes)
-    _depth_axis(axes, len(model.mean))
+    depth_axis(axes, len(model.mean))
     axes.set(xlabel="block", ylabel="mean attention distance (mm)", ylim=(0, None))
     draw_legend(figure, True, heads=True, place=BELOW)
     return figure
@@ -65,7 +60,7 @@ def distance_by_head(profile: AttentionProfile, name: str, region: str) -> Figur
 def measures(profile: AttentionProfile, name: str, region: str) -> Figure:
     """Every measure of every block against depth, with patient intervals, twin and uniform attention."""
     figure = Figure(figsize=(DOUBLE_COLUMN, 4.3), layout="constrained")
-    _head(figure, _subject(profile, name, region))
+    heading(figure, _subject(profile, name, region))
     for axes, measure in zip(figure.subplots(2, 4).flat, MEASURES, strict=True):
         draw_curve(axes, *lines_of(profile, f"{region}/{measure}"))
         _measure_axes(axes, measure, profile.num_blocks)
@@ -76,21 +71,21 @@ def measures(profile: AttentionProfile, name: str, region: str) -> Figure:
 def fields(profile: AttentionProfile, name: str, region: str) -> Figure:
     """Every figure of the three receptive fields after each block: a field a column, a measure a row."""
     figure = Figure(figsize=(DOUBLE_COLUMN, 5.2), layout="constrained")
-    _head(figure, f"Receptive field · {_subject(profile, name, region)}")
+    heading(figure, f"Receptive field · {_subject(profile, name, region)}")
     grid = figure.subplots(len(FIELD_MEASURES), len(FIELDS), sharey="row", squeeze=False)
     for row, measure in enumerate(FIELD_MEASURES):
         for column, field in enumerate(FIELDS):
             axes = grid[row, column]
             model, twin, _ = lines_of(profile, f"{region}/{field}/{measure}")
             draw_curve(axes, model, twin, 1.0)  # uniform attention has F = 1 for every query
-            _depth_axis(axes, profile.num_blocks)
+            depth_axis(axes, profile.num_blocks)
             if row == 0:
                 axes.set_title(FIELD_TITLES[field], loc="left", fontweight="bold")
             if column == 0:
                 axes.set_ylabel(FIELD_AXES[measure])
             if row == len(FIELD_MEASURES) - 1:
                 axes.set_xlabel("block" if field == "per_block" else "after block")
-        grid[row, 0].set_ylim(bottom=0)
+        grid[row, 0].set_ylim(0, 1.06 * grid[row, 0].get_ylim()[1])  # so that no marker is cut
     draw_legend(figure, False, heads=False, place=BELOW)
     return figure
 
@@ -100,7 +95,7 @@ def compared_measures(profiles: Mapping[str, AttentionProfile]) -> Figure:
     regions = {main_region(profile) for profile in profiles.values()}
     region = "all" if "all" in regions else "foreground"
     figure = Figure(figsize=(DOUBLE_COLUMN, 4.3 + 0.06 * len(profiles)), layout="constrained")
-    _head(figure, f"Models compared · {REGION_WORDS[region]}")
+    heading(figure, f"Models compared · {REGION_WORDS[region]}")
     colours = list(islice(cycle(SERIES), len(profiles)))
     for axes, measure in zip(figure.subplots(2, 4).flat, MEASURES, strict=True):
         for profile, colour in zip(profiles.values(), colours, strict=True):
@@ -146,15 +141,9 @@ def _measure_axes(axes: Axes, measure: str, num_blocks: int) -> None:
     title, unit = NAMES[measure]
     axes.set_title(title, loc="left", fontweight="bold")
     axes.set(xlabel="block", ylabel=unit)
-    _depth_axis(axes, num_blocks)
+    depth_axis(axes, num_blocks)
     if measure == "sink_ratio":
         log_scale(axes)
-
-
-def _depth_axis(axes: Axes, num_blocks: int) -> None:
-    axes.set_xticks(block_ticks(num_blocks))
-    axes.set_xlim(0.5, num_blocks + 0.5)
-    axes.grid(axis="x", visible=False)
 
 
 def _enlarge_heads(axes: Axes) -> None:
@@ -167,8 +156,3 @@ def _enlarge_heads(axes: Axes) -> None:
 def _subject(profile: AttentionProfile, name: str, region: str) -> str:
     count = len(profile.patient_ids)
     return f"{name} · {REGION_WORDS[region]} · {count} patient{'' if count == 1 else 's'}"
-
-
-def _head(figure: Figure, text: str) -> None:
-    text = fitted(text, TITLE_POINTS, figure.get_figwidth() - 0.1)
-    figure.suptitle(text, x=0.006, ha="left", fontsize=TITLE_POINTS, fontweight="bold")

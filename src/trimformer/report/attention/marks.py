@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
@@ -9,6 +10,7 @@ from matplotlib.patheffects import withStroke
 from trimformer.records.attention_example import AttentionExample
 from trimformer.report.attention.paper import SMALL_POINTS
 from trimformer.report.attention.pictures import page_place
+from trimformer.report.pictures import to_page
 
 LIGHT, DARK = "#ffffff", "#000000"
 BAR_LENGTHS_MM = (500, 200, 100, 50, 20, 10, 5, 2, 1, 0.5, 0.2, 0.1)
@@ -40,8 +42,8 @@ def scale_bar(example: AttentionExample) -> Callable[[Axes], None]:
         right = 1 - INSET
         axes.plot([right - length / across, right], [INSET] * 2, color=LIGHT, linewidth=1.4, path_effects=outline)
         axes.text(
-            right - length / across / 2, INSET + 0.02, f"{length:g} mm", color=LIGHT, fontsize=SMALL_POINTS - 0.8,
-            ha="center", va="bottom", path_effects=[withStroke(linewidth=1.4, foreground=DARK)],
+            right, INSET + 0.02, f"{length:g} mm", color=LIGHT, fontsize=SMALL_POINTS - 0.8,
+            ha="right", va="bottom", path_effects=[withStroke(linewidth=1.4, foreground=DARK)],
         )  # fmt: skip
 
     return draw
@@ -65,5 +67,22 @@ def all_of(*marks: Callable[[Axes], None]) -> Callable[[Axes], None]:
     def draw(axes: Axes) -> None:
         for mark in marks:
             mark(axes)
+
+    return draw
+
+
+def orientation(example: AttentionExample) -> Callable[[Axes], None]:
+    """How to draw the scale bar and the sides of the patient."""
+    return all_of(scale_bar(example), sides(example))
+
+
+def outline(mask: np.ndarray) -> Callable[[Axes], None]:
+    """How to draw the border of a mask (x, y) over its slice."""
+    shown = to_page(mask).astype(float)
+
+    def draw(axes: Axes) -> None:
+        down, across = ((np.arange(size + 2) - 0.5) / size for size in shown.shape)
+        axes.contour(across, 1 - down, np.pad(shown, 1), levels=[0.5], colors=[DARK], linewidths=1.2)
+        axes.contour(across, 1 - down, np.pad(shown, 1), levels=[0.5], colors=[LIGHT], linewidths=0.5)
 
     return draw

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.textpath import TextPath
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
 
 from trimformer.report.attention.paper import DOUBLE_COLUMN, POINTS, SMALL_POINTS, TITLE_POINTS
 from trimformer.report.pictures import Pixels, colours
@@ -36,12 +38,22 @@ class Row:
     label: str = ""
 
 
+@dataclass(frozen=True)
+class Scale:
+    """What the colours mean: texts at places from 0 (dark) to 1 (bright), and words beside the bar."""
+
+    ticks: Sequence[tuple[float, str]]
+    words: str
+
+    @classmethod
+    def around_one(cls, limit: int, words: str = "times uniform attention (log scale)") -> "Scale":
+        """From 1/limit to limit."""
+        return cls(((0, f"1/{limit}"), (0.5, "1"), (1, f"{limit}")), words)
+
+
 @dataclass(frozen=True, eq=False)
 class Sheet:
-    """Everything on one sheet.
-
-    `limit` asks for the colour scale of attention, from 1/limit to limit times uniform.
-    """
+    """Everything on one sheet; `limit` asks for the colour scale of attention."""
 
     title: str
     words: str
@@ -49,11 +61,14 @@ class Sheet:
     columns: int
     limit: int | None = None
     width: float = DOUBLE_COLUMN
+    scale: Scale | None = None
     lines: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Break the words into lines of the sheet's width."""
+        """Break the words into lines of the sheet's width; the limit is a scale."""
         object.__setattr__(self, "lines", wrapped(self.words, SMALL_POINTS, self.width - 2 * MARGIN))
+        if self.limit is not None:
+            object.__setattr__(self, "scale", Scale.around_one(self.limit))
 
     @property
     def panel_width(self) -> float:
@@ -69,7 +84,7 @@ class Sheet:
     def height(self) -> float:
         """Inches."""
         rows = sum(self.row_height(row) + GAP for row in self.rows)
-        return MARGIN + TITLE + LINE * len(self.lines) + rows + (SCALE if self.limit else 0)
+        return MARGIN + TITLE + LINE * len(self.lines) + rows + (SCALE if self.scale else 0)
 
 
 def draw_sheet(sheet: Sheet) -> Figure:
@@ -84,9 +99,21 @@ def draw_sheet(sheet: Sheet) -> Figure:
     for row in sheet.rows:
         _draw_row(figure, sheet, row, top)
         top += sheet.row_height(row) + GAP
-    if sheet.limit is not None:
-        _draw_scale(figure, top + 0.06, min(2.6, sheet.width / 2), sheet.limit)
+    if sheet.scale is not None:
+        _draw_scale(figure, top + 0.06, min(2.6, sheet.width / 2), sheet.scale)
     return figure
+
+
+def balanced_rows(panels: Sequence[Panel], most: int) -> tuple[int, list[Row]]:
+    """Columns, at most so many, and rows that are as full as each other.
+
+    Example:
+        >>> [len(row.panels) for row in balanced_rows([Panel("", np.zeros((1, 1, 3), np.uint8))] * 6, 5)[1]]
+        [3, 3]
+    """
+    rows = -(-len(panels) // most)
+    columns = -(-len(panels) // rows)
+    return columns, [Row(panels[start : start + columns]) for start in range(0, len(panels), columns)]
 
 
 def _draw_row(figure: Figure, sheet: Sheet, row: Row, top: float) -> None:
@@ -106,13 +133,14 @@ def _draw_row(figure: Figure, sheet: Sheet, row: Row, top: float) -> None:
         axes.set(xlim=(0, 1), ylim=(0, 1))
 
 
-def _draw_scale(figure: Figure, top: float, width: float, limit: int) -> None:
-    """The colours of attention, on a logarithmic axis of times uniform."""
+def _draw_scale(figure: Figure, top: float, width: float, scale: Scale) -> None:
+    """A bar of the colours from dark to bright."""
     axes = _axes(figure, MARGIN, top, width, 0.1)
-    axes.imshow(colours(np.linspace(0, 1, 256))[None], aspect="auto", extent=(-1, 1, 0, 1), interpolation="none")
-    for place, text in ((-1, f"1/{limit}"), (0, "1"), (1, f"{limit}")):
-        axes.text(place, -0.35, text, ha={-1: "left", 0: "center", 1: "right"}[place], va="top", fontsize=SMALL_POINTS)
-    _write(figure, MARGIN + width + 0.1, top - 0.01, "times uniform attention (log scale)", SMALL_POINTS, MUTED)
+    axes.imshow(colours(np.linspace(0, 1, 256))[None], aspect="auto", extent=(0, 1, 0, 1), interpolation="none")
+    for place, text in scale.ticks:
+        side = "left" if place == 0 else "right" if place == 1 else "center"
+        axes.text(place, -0.35, text, ha=side, va="top", fontsize=SMALL_POINTS)
+    _write(figure, MARGIN + width + 0.1, top - 0.01, scale.words, SMALL_POINTS, MUTED)
 
 
 def _axes(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
@@ -133,12 +161,12 @@ def _write(
     figure.text(left / across, 1 - top / down, text, fontsize=points, color=colour, fontweight=weight, va="top")
 
 
+@lru_cache(maxsize=4096)
 def inches(text: str, points: float, bold: bool = False) -> float:
     """The width of a line of text."""
-    if not text.strip():
-        return 0.0
-    weight = "bold" if bold else "normal"
-    return TextPath((0, 0), text, size=points, prop={"family": "DejaVu Sans", "weight": weight}).get_extents().x1 / 72
+    font = FontProperties(family="DejaVu Sans", weight="bold" if bold else "normal", size=points)
+    width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
+    return float(width) / 72
 
 
 def fitted(text: str, points: float, width: float) -> str:

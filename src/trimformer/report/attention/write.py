@@ -1,26 +1,22 @@
 """All figures of one or several profiles, written into a folder."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 import matplotlib
-from matplotlib.figure import Figure
 
-from trimformer.records.attention_example import FIELD_NAMES, AttentionExample
+from trimformer.records.attention_example import AttentionExample
 from trimformer.records.errors import UserError
 from trimformer.records.measured_run import MeasuredRun
 from trimformer.records.profile import AttentionProfile
 from trimformer.records.run_folder import RunFolder
-from trimformer.report.attention import charts, slices
-from trimformer.report.attention.paper import CHART_DOTS, PAPER_STYLE, PICTURE_DOTS, main_region, regions
-from trimformer.report.attention.sheets import draw_sheet
+from trimformer.report.attention.drawings import Drawing, Model, of_one, of_several
+from trimformer.report.attention.paper import PAPER_STYLE
 from trimformer.report.saving import SUFFIXES, save_figure
 
 FORMATS = tuple(suffix[1:] for suffix in SUFFIXES)
-
-Drawing = tuple[str, int, Callable[[], Figure]]
-"""The file's name without suffix, the dots an inch of its PNG, and how to draw it."""
 
 
 def write_run_figures(
@@ -88,17 +84,18 @@ def write_attention_figures(
             written.
     """
     _check(profiles, formats)
-    shown = _shown_examples(profiles, examples or {})
-    drawings: list[Drawing] = []
-    for name, profile in profiles.items():
-        within = f"{file_name(name)}/" if len(profiles) > 1 else ""
-        drawings += [
-            (within + file, dots, draw) for file, dots, draw in _of_one(name, profile, shown.get(name), blocks, head)
-        ]
-    if len(profiles) > 1:
-        drawings += _of_several(profiles, shown, head)
+    examples, measured = examples or {}, measured or {}
+    models = [
+        Model(
+            name, profile, examples.get(name) or AttentionExample.of_profile(profile), measured.get(name, MeasuredRun())
+        )
+        for name, profile in profiles.items()
+    ]
     with matplotlib.rc_context(PAPER_STYLE):
-        return [path for drawing in drawings for path in _save(drawing, folder, formats)]
+        if len(models) == 1:
+            return _save(of_one(models[0], blocks, head), folder, formats)
+        alone = [_save(of_one(each, blocks, head), folder / file_name(each.name), formats) for each in models]
+        return [*chain.from_iterable(alone), *_save(of_several(models, head), folder, formats)]
 
 
 def file_name(name: str) -> str:
@@ -111,55 +108,13 @@ def file_name(name: str) -> str:
     return re.sub(r"[^\w.]+", "-", name).strip("-.") or "model"
 
 
-def _of_one(
-    name: str, profile: AttentionProfile, example: AttentionExample | None, blocks: Sequence[int], head: int | None
-) -> Iterator[Drawing]:
-    yield "distance-by-head", CHART_DOTS, lambda: charts.distance_by_head(profile, name, main_region(profile))
-    for region in regions(profile):
-        yield f"measures-{region}", CHART_DOTS, lambda region=region: charts.measures(profile, name, region)
-        yield f"receptive-field-{region}", CHART_DOTS, lambda region=region: charts.fields(profile, name, region)
-    if example is None:
-        return
-    of_head = "" if head is None else f"-head-{head}"
-    shown = slices.paper_blocks(example.num_blocks)
-    yield f"maps{of_head}", PICTURE_DOTS, lambda: draw_sheet(slices.grids(name, example, shown, head))
-    for block in blocks:
-        one = f"maps-block-{block}{of_head}"
-        yield one, PICTURE_DOTS, lambda block=block: draw_sheet(slices.one_grid(name, example, block, head))
-        if example.has_heads:
-            heads = f"heads-block-{block}"
-            yield heads, PICTURE_DOTS, lambda block=block: draw_sheet(slices.all_heads(name, example, block))
-    field = next(field for field in FIELD_NAMES if field in example.fields)
-    yield "rollout", PICTURE_DOTS, lambda: draw_sheet(slices.rollouts(name, example, field))
-    if len(example.components):
-        yield "feature-maps", PICTURE_DOTS, lambda: draw_sheet(slices.feature_maps(name, example))
-
-
-def _of_several(
-    profiles: Mapping[str, AttentionProfile], examples: Mapping[str, AttentionExample], head: int | None
-) -> Iterator[Drawing]:
-    yield "compared-measures", CHART_DOTS, lambda: charts.compared_measures(profiles)
-    shown = list(examples.values())
-    if len(shown) < len(profiles) or not all(example.shows_the_slice_of(shown[0]) for example in shown):
-        return
-    of_head = "" if head is None else f"-head-{head}"
-    yield f"compared-maps{of_head}", PICTURE_DOTS, lambda: draw_sheet(slices.compared_grids(examples, head))
-    yield "compared-rollout", PICTURE_DOTS, lambda: draw_sheet(slices.compared_rollouts(examples))
-
-
-def _shown_examples(
-    profiles: Mapping[str, AttentionProfile], examples: Mapping[str, AttentionExample]
-) -> dict[str, AttentionExample]:
-    found = {name: examples.get(name) or AttentionExample.of_profile(profile) for name, profile in profiles.items()}
-    return {name: example for name, example in found.items() if example is not None}
-
-
-def _save(drawing: Drawing, folder: Path, formats: Sequence[str]) -> list[Path]:
-    name, dots, draw = drawing
-    figure = draw()
-    paths = [folder / f"{name}.{suffix}" for suffix in formats]
-    for path in paths:
-        save_figure(figure, path, dots)
+def _save(drawings: Iterable[Drawing], folder: Path, formats: Sequence[str]) -> list[Path]:
+    paths = []
+    for drawing in drawings:
+        figure = drawing.draw()
+        for suffix in formats:
+            paths.append(folder / f"{drawing.file}.{suffix}")
+            save_figure(figure, paths[-1], drawing.dots)
     return paths
 
 
