@@ -166,8 +166,9 @@ def counts(place: np.ndarray, places: np.ndarray, marked: np.ndarray) -> bool:
 
 def apart(queries: np.ndarray, keys: np.ndarray, sides: Sequence[float]) -> np.ndarray:
     """Rounded, so that equal distances are equal."""
-    scaled = [(places * sides).tolist() for places in (queries, keys)]
-    return np.round([[math.dist(query, key) for key in scaled[1]] for query in scaled[0]], 9)
+    differences = (queries[:, None] - keys[None]) * np.array(sides)
+    distances: np.ndarray = np.round(np.sqrt((differences**2).sum(axis=-1)), 9)
+    return distances
 
 
 @pytest.mark.parametrize("name", NETWORKS)
