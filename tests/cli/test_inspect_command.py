@@ -2,35 +2,108 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from trimformer.attention.run_measures import RunMeasures, measure_run
+from trimformer.models import load_model
+from trimformer.records.depth import DepthChoice
 from trimformer.records.run_folder import RunFolder
 
 Command = Callable[..., tuple[int, str, str]]
 
 
-def test_several_runs_are_measured_and_drawn_side_by_side(
-    trimformer: Command, trained_run: RunFolder, tmp_path: Path
+@pytest.fixture(scope="module")
+def few(trained_run: RunFolder, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """The run with as few patients as there can be, so that measuring it takes seconds."""
+    run = RunFolder(shutil.copytree(trained_run.path, tmp_path_factory.mktemp("inspected") / "few"))
+    text = run.experiment_file.read_text()
+    assert "num_patients = 12" in text
+    run.experiment_file.write_text(text.replace("num_patients = 12", "num_patients = 4"))
+    return run
+
+
+@pytest.fixture(scope="module")
+def measured(few: RunFolder) -> RunMeasures:
+    return measure_run(few, field_slices=1, field_tokens=1)
+
+
+def copy(run: RunFolder, path: Path) -> RunFolder:
+    return RunFolder(shutil.copytree(run.path, path))
+
+
+def test_a_run_is_measured_and_what_was_written_is_named(trimformer: Command, few: RunFolder, tmp_path: Path) -> None:
+    run = copy(few, tmp_path / "run")
+    code, printed, _ = trimformer("inspect", run.path, "--field-slices", 1, "--explorer-slices", 1)
+    assert code == 0
+    for name in ("attention", "similarity", "organs", "receptive_field"):
+        assert (run.path / f"{name}.json").is_file()
+        assert (run.path / f"{name}.npz").is_file()
+        assert f"{name}.json" in printed
+    assert run.explorer_file.stat().st_size > 10_000
+    assert "explorer.html" in printed
+    assert "First block in which the row's organ" in printed
+    assert not run.causal_radius_file.exists()
+    assert trimformer("choose", run.path, "--json")[0] == 0
+    evidence = DepthChoice.load(run.depth_file).evidence
+    assert "effective receptive field" in {gate["name"] for gate in evidence["gates"]}
+    assert evidence["receptive_field"]["patients"] > 1
+
+
+def test_runs_side_by_side_with_two_that_fail(
+    trimformer: Command, few: RunFolder, measured: RunMeasures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    second = tmp_path / "second"
-    shutil.copytree(trained_run.path, second)
-    code, printed, _ = trimformer(
-        "inspect", trained_run.path, second, "--figures", "--format", "svg", "--out", tmp_path / "figures", "--json"
+    good, other = copy(few, tmp_path / "good"), copy(few, tmp_path / "other")
+    bad = copy(few, tmp_path / "bad")
+    bad.weights_file.unlink()
+    drawn: list[tuple[list[str], dict[str, Any]]] = []
+    ablated: list[object] = []
+
+    def measure(run: RunFolder, **_: Any) -> RunMeasures:
+        load_model(run.path)
+        return measured
+
+    def draw(runs: dict[str, RunFolder], place: Path, formats: list[str], **options: Any) -> list[Path]:
+        drawn.append((list(runs), options))
+        return [place / f"maps.{formats[0]}"]
+
+    monkeypatch.setattr("trimformer.attention.run_measures.measure_run", measure)
+    monkeypatch.setattr("trimformer.report.attention.write.write_run_figures", draw)
+    monkeypatch.setattr(
+        "trimformer.attention.ablation.causal_radius.causal_radius_of_run", lambda *given: ablated.append(given[1])
+    )
+    monkeypatch.setattr(
+        "trimformer.attention.ablation.skip.skipped_blocks_of_run", lambda run, _: ablated.append(run.name)
+    )
+    options = ["--explorer-slices", 0, "--figures", "--format", "svg", "--out", tmp_path / "figures", "--json"]
+    code, printed, complaint = trimformer(
+        "inspect", good.path, bad.path, tmp_path / "absent", other.path, *options, "--causal-radius", "--radius", 8
     )
     told = json.loads(printed)
-    files = [Path(file) for file in told["figures"]]
-    assert code == 0
-    assert list(told["runs"]) == [trained_run.name, "second"]
-    assert all(file.is_file() for file in files)
-    compared = {file.stem for file in files if file.parent == tmp_path / "figures"}
-    assert compared == {"compared-measures", "compared-maps", "compared-rollout"}
+    assert code == 3
+    assert list(told["runs"]) == ["good", "other"]
+    assert {Path(name).name for name in told["failed"]} == {"bad", "absent"}
+    assert "bad was left out" in complaint
+    assert not bad.profile_file.exists()
+    assert told["runs"]["good"]["left_out"] == {}
+    assert told["runs"]["good"]["first_blocks"] == measured.first_blocks()
+    assert told["runs"]["good"]["causal_radius"] == str(good.causal_radius_file)
+    files = [told["runs"]["other"][name] for name in ("profile", "arrays", "similarity", "organs", "receptive_field")]
+    assert all(Path(file).is_file() for file in files)
+    assert told["figures"] == [str(tmp_path / "figures" / "maps.svg")]
+    assert ablated == [[8.0], "good", [8.0], "other"]
+    ((names, given),) = drawn
+    assert names == list(given["examples"]) == ["good", "other"]
+    assert given["examples"]["good"].shows_the_slice_of(given["examples"]["other"])
 
 
 @pytest.mark.parametrize(
     ("options", "found"),
     [
-        (["--block", "1", "--slice", "0"], "--block, --slice without --figures"),
+        (["--block", "1", "--slice", "0"], "--block without --figures"),
+        (["--slice", "0"], "--slice without --figures"),
+        (["--radius", "10"], "--radius without --causal-radius"),
         (["--figures", "--format", "gif"], "gif"),
         (["--figures", "--block", "3"], "block 3"),
         (["--figures", "--head", "9"], "head 9"),
@@ -38,14 +111,18 @@ def test_several_runs_are_measured_and_drawn_side_by_side(
     ],
 )
 def test_what_cannot_be_drawn_is_told_before_anything_is_measured(
-    trimformer: Command, trained_run: RunFolder, options: list[str], found: str
+    trimformer: Command, few: RunFolder, options: list[str], found: str
 ) -> None:
-    code, _, complaint = trimformer("inspect", trained_run.path, *options)
+    code, _, complaint = trimformer("inspect", few.path, *options)
     assert code == 2
     assert found in complaint
+    assert not few.profile_file.exists()
 
 
-def test_a_run_named_twice_is_told(trimformer: Command, trained_run: RunFolder) -> None:
-    code, _, complaint = trimformer("inspect", trained_run.path, trained_run.path)
+def test_a_run_named_twice_and_runs_of_which_none_is_left_are_told(
+    trimformer: Command, few: RunFolder, tmp_path: Path
+) -> None:
+    code, _, complaint = trimformer("inspect", few.path, few.path)
     assert code == 2
     assert "Leave one out" in complaint
+    assert trimformer("inspect", tmp_path / "a", tmp_path / "b")[0] == 2

@@ -1,25 +1,24 @@
 """`trimformer inspect`."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from trimformer.cli.terminal import JsonOption, print_json, print_table, progress_bars, say
+from trimformer.cli.inspected import Inspected, document, print_inspected
+from trimformer.cli.terminal import JsonOption, complain, print_json, progress_bars, say
 
 if TYPE_CHECKING:
     from trimformer.records.attention_example import AttentionExample
-    from trimformer.records.profile import AttentionProfile
+    from trimformer.records.errors import UserError
+    from trimformer.records.progress import Progress
     from trimformer.records.run_folder import RunFolder
 
-COLUMNS = {
-    "distance mm": "foreground/distance_mm",
-    "ratio to uniform": "foreground/distance_ratio",
-    "far-field ratio": "foreground/far_field_ratio",
-    "mixing": "foreground/mixing",
-    "entropy": "foreground/entropy",
-    "q-k information": "foreground/query_key_information",
-}
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
 COMPARISON = Path("attention-figures")
 """Where the figures of several runs go unless a folder is given; those of one go into the run."""
 
@@ -27,7 +26,32 @@ COMPARISON = Path("attention-figures")
 def inspect(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders; several are drawn side by side.")],
     *,
-    figures: Annotated[bool, typer.Option("--figures", help="Draw figures as PNG, SVG and PDF.")] = False,
+    field_slices: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Slices of each patient whose effective receptive field is measured, a gate of the rule; each costs "
+            "some forty passes through the blocks of a 12-block model. 0: none.",
+        ),
+    ] = 4,
+    explorer_slices: Annotated[
+        int, typer.Option(min=0, help="Slices on explorer.html, the page to click through; seconds each. 0: no page.")
+    ] = 4,
+    causal_radius: Annotated[
+        bool,
+        typer.Option(
+            "--causal-radius",
+            help="Also measure the Dice that remains when attention beyond a radius is masked, and when the last "
+            "blocks are skipped. Dear: with L blocks and R radii R x (2L - 1) + L + 2 predictions of every selection "
+            "patient.",
+        ),
+    ] = False,
+    radius: Annotated[
+        list[float] | None, typer.Option(help="With --causal-radius: this radius in mm, not the usual ones; repeat.")
+    ] = None,
+    figures: Annotated[
+        bool, typer.Option("--figures", help="Draw figures as PNG, SVG and PDF; a second or two each.")
+    ] = False,
     file_format: Annotated[
         list[str] | None, typer.Option("--format", help="Draw them as png, svg or pdf alone; repeat.")
     ] = None,
@@ -38,87 +62,185 @@ def inspect(
     out: Annotated[Path | None, typer.Option(help="Folder for the figures.")] = None,
     json: JsonOption = False,
 ) -> None:
-    """Measure what every block's attention looks at."""
-    from trimformer.records.run_folder import RunFolder
+    """Measure what every block's attention looks at, and write it into the run's folder.
 
-    _check(figures, format=file_format, block=block, head=head, patient=patient, slice=slice_index, out=out)
-    folders = _named([RunFolder.open(run) for run in runs])
-    from trimformer.attention.inspect_run import inspect_run
-    from trimformer.report.attention.write import FORMATS, check_formats, write_attention_figures
+    Always: distance, far-field ratio, mixing, entropy, query-key information, sinks and rollouts of every block and
+    head (one pass over the training patients, and a quarter for the permuted twin); similarity of blocks and which
+    organ sees which (a second pass); the receptive field; the explorer.
+    """
+    _only_with("--figures", figures, format=file_format, block=block, head=head, patient=patient, out=out)
+    _only_with("--figures", figures, slice=slice_index)
+    _only_with("--causal-radius", causal_radius, radius=radius)
+    from trimformer.report.attention.write import FORMATS, check_formats, write_run_figures
 
     formats = file_format or FORMATS
     check_formats(formats)
-    files: list[Path] = []
+    told = _Told(single=len(runs) == 1)
+    folders = _named(told.without_failures(_once(runs), _open))
+    drawn: list[Path] | None = None
     with progress_bars(shown=not json) as progress:
         # Before the long pass, so that a block or head that is not there is told at once.
-        examples = _examples(folders, patient, slice_index, block or [1], head) if figures else {}
-        profiles = {name: inspect_run(folder, progress) for name, folder in folders.items()}
+        examples = _Examples(patient, slice_index, block or [], head).of(folders) if figures else {}
+        asked = _Asked(field_slices, explorer_slices, causal_radius, radius)
+        inspected = told.without_failures(folders, lambda folder: _inspect(folder, asked, progress))
         if figures:
-            place = out or (next(iter(folders.values())).figures if len(folders) == 1 else COMPARISON)
-            files = write_attention_figures(profiles, place, formats, examples=examples, blocks=block or (), head=head)
+            place = out or (next(iter(folders.values())).figures if len(runs) == 1 else COMPARISON)
+            whole = {name: folders[name] for name in inspected}
+            shown = {name: example for name, example in examples.items() if name in inspected}
+            drawn = write_run_figures(whole, place, formats, examples=shown, blocks=block or (), head=head)
     if json:
-        print_json(_document(folders, files if figures else None))
-        return
-    for name, profile in profiles.items():
-        _print_profile(profile, f"{name}: " if len(profiles) > 1 else "")
-    if figures:
-        say(f"{len(files)} files of figures: {place.resolve()}")
+        print_json(document(inspected, told.failures, drawn, single=len(runs) == 1))
+    else:
+        for name, one in inspected.items():
+            print_inspected(name if len(runs) > 1 else "", one)
+        if drawn is not None:
+            say(f"{len(drawn)} files of figures: {place.resolve()}")
+    told.end()
 
 
-def _examples(
-    folders: dict[str, "RunFolder"], patient: str | None, slice_index: int | None, blocks: list[int], head: int | None
-) -> dict[str, "AttentionExample"]:
-    """The slice that is drawn, as each run sees it; a block or a head that is not there is told."""
-    from trimformer.attention.showing.examples import examples_of_runs
+@dataclass(frozen=True)
+class _Asked:
+    """What is measured beside the profile, and how much of it."""
 
-    examples = examples_of_runs(folders, patient, slice_index)
-    for example in examples.values():
-        for block in blocks:
-            example.attention(block, head)
-    return examples
+    field_slices: int
+    explorer_slices: int
+    causal_radius: bool
+    radii_mm: list[float] | None
 
 
-def _check(figures: bool, **only_with_figures: object) -> None:
+def _inspect(folder: "RunFolder", asked: _Asked, progress: "Progress") -> Inspected:
+    """Measure one run; nothing is written before everything that was asked for has been measured."""
+    from trimformer.attention.run_measures import measure_run
+
+    measured = measure_run(folder, field_slices=asked.field_slices, progress=progress)
+    ablations = _ablations(folder, asked.radii_mm, progress) if asked.causal_radius else {}
+    inspected = Inspected(measured, measured.save(folder) | ablations, dict(measured.left_out))
+    if asked.explorer_slices:
+        _write_explorer(folder, asked.explorer_slices, inspected, progress)
+    return inspected
+
+
+def _ablations(folder: "RunFolder", radii_mm: list[float] | None, progress: "Progress") -> dict[str, Path]:
+    from trimformer.attention.ablation.causal_radius import causal_radius_of_run
+    from trimformer.attention.ablation.skip import skipped_blocks_of_run
+
+    causal_radius_of_run(folder, radii_mm, progress)
+    skipped_blocks_of_run(folder, progress)
+    return {"causal_radius": folder.causal_radius_file, "skipped_blocks": folder.skipped_blocks_file}
+
+
+def _write_explorer(folder: "RunFolder", num_slices: int, inspected: Inspected, progress: "Progress") -> None:
+    """The page, or why there is none: not every network can be shown on it."""
+    from trimformer.attention.showing.explorer_data import explorer_of_run
+    from trimformer.records.errors import UserError
+    from trimformer.report.explorer import write_explorer
+
+    try:
+        write_explorer(folder.explorer_file, explorer_of_run(folder, num_slices, progress))
+        inspected.files["explorer"] = folder.explorer_file
+    except UserError as error:
+        inspected.left_out["explorer"] = str(error)
+
+
+@dataclass(frozen=True)
+class _Examples:
+    """The slice that is drawn, as each run sees it."""
+
+    patient: str | None
+    slice_index: int | None
+    blocks: list[int]
+    head: int | None
+
+    def of(self, folders: dict[str, "RunFolder"]) -> dict[str, "AttentionExample"]:
+        """The examples of those runs that have one.
+
+        Raises:
+            UserError: Somebody asked for a patient, slice, block or head that is not there.
+        """
+        from trimformer.attention.showing.examples import examples_of_runs
+        from trimformer.records.errors import UserError
+
+        named = self.patient is not None or self.slice_index is not None or self.blocks or self.head is not None
+        examples: dict[str, AttentionExample] = {}
+        patient, index = self.patient, self.slice_index
+        for name, folder in folders.items():
+            try:
+                examples |= examples_of_runs({name: folder}, patient, index)
+            except UserError:
+                if named:
+                    raise
+                continue  # what is wrong with the run itself is told when it is measured
+            patient, index = examples[name].patient_id, examples[name].slice_index
+            for block in self.blocks or [1]:
+                examples[name].attention(block, self.head)
+        return examples
+
+
+class _Told:
+    """The runs that failed while the rest was done; a single run's mistake is the command's own."""
+
+    def __init__(self, single: bool) -> None:
+        self.failures: dict[str, UserError] = {}
+        self._single = single
+
+    def without_failures(self, given: dict[str, Given], make: Callable[[Given], Made]) -> dict[str, Made]:
+        """What could be made, by name.
+
+        Raises:
+            UserError: Of a single run, or the first where none is left.
+        """
+        from trimformer.records.errors import UserError
+
+        made: dict[str, Made] = {}
+        for name, one in given.items():
+            try:
+                made[name] = make(one)
+            except UserError as error:
+                self.failures[name] = error
+                if self._single:
+                    raise
+        if not made:
+            raise next(iter(self.failures.values()))
+        return made
+
+    def end(self) -> None:
+        """Say what failed, and exit so that a script notices."""
+        for name, error in self.failures.items():
+            complain(f"{name} was left out. {error.rule}", error.found, error.next_step)
+        if self.failures:
+            raise typer.Exit(3)
+
+
+def _open(run: Path) -> "RunFolder":
+    from trimformer.records.run_folder import RunFolder
+
+    return RunFolder.open(run)
+
+
+def _only_with(option: str, given: bool, **choices: object) -> None:
     from trimformer.records.errors import UserError
 
-    given = [f"--{name}" for name, value in only_with_figures.items() if value not in (None, [])]
-    if given and not figures:
-        raise UserError("Some options choose what is drawn", f"{', '.join(given)} without --figures", "Add --figures.")
+    without = [f"--{name}" for name, value in choices.items() if value not in (None, [])]
+    if without and not given:
+        found = f"{', '.join(without)} without {option}"
+        raise UserError(f"Some options choose what {option} does", found, f"Add {option}.")
 
 
-def _named(folders: list["RunFolder"]) -> dict[str, "RunFolder"]:
-    """The runs by their names, or, where two are called alike, with the folders that they lie in."""
+def _once(runs: list[Path]) -> dict[str, Path]:
+    """The runs by their paths."""
     from trimformer.records.errors import UserError
 
-    short = [folder.name for folder in folders]
+    if len({run.resolve() for run in runs}) < len(runs):
+        raise UserError("Each run is named once", ", ".join(map(str, runs)), "Leave one out.")
+    return {str(run): run for run in runs}
+
+
+def _named(folders: dict[str, "RunFolder"]) -> dict[str, "RunFolder"]:
+    """The runs by their names, or, where two are called alike, with the folders that they lie in, or by their paths."""
+    opened = list(folders.values())
+    short = [folder.name for folder in opened]
     names = [
         name if short.count(name) == 1 else f"{folder.path.resolve().parent.name}-{name}"
-        for name, folder in zip(short, folders, strict=True)
+        for name, folder in zip(short, opened, strict=True)
     ]
-    if len(set(names)) < len(names):
-        raise UserError("Each run is named once", ", ".join(str(folder.path) for folder in folders), "Leave one out.")
-    return dict(zip(names, folders, strict=True))
-
-
-def _document(folders: dict[str, "RunFolder"], files: list[Path] | None) -> dict[str, Any]:
-    """One run as it is, several by their names; the figures where they were asked for."""
-    runs = {
-        name: {"profile": str(folder.profile_file), "arrays": str(folder.profile_arrays)}
-        for name, folder in folders.items()
-    }
-    document: dict[str, Any] = dict(next(iter(runs.values()))) if len(runs) == 1 else {"runs": runs}
-    return document if files is None else document | {"figures": [str(file) for file in files]}
-
-
-def _print_profile(profile: "AttentionProfile", name: str) -> None:
-    import numpy as np
-
-    means = {title: np.nanmean(profile.model[key], axis=(0, 2)) for title, key in COLUMNS.items()}
-    field = np.nanmean(profile.model["foreground/norm_weighted/far_field_ratio"], axis=0)
-    rows = [
-        [str(block + 1), *(f"{values[block]:.3f}" for values in means.values()), f"{field[block]:.3f}"]
-        for block in range(profile.num_blocks)
-    ]
-    patients = len(profile.patient_ids)
-    title = f"{name}Foreground queries and keys, means over {patients} patients and {profile.num_heads} heads"
-    print_table(title, ("block", *means, "cumulative field"), rows)
+    return dict(zip(names, opened, strict=True)) if len(set(names)) == len(names) else folders

@@ -43,6 +43,15 @@ def measure_organs(model: nn.Module, batches: Iterable[Batch], organs: Mapping[i
 
     Raises:
         UserError: There is no batch, no block, or a batch has no labels.
+
+    Example:
+        >>> import trimformer as tf
+        >>> model = tf.create_model("unetr", num_classes=3, num_blocks=2, size="tiny", image_size=32, patch_size=8)
+        >>> labels = torch.zeros(1, 32, 32, dtype=torch.uint8)
+        >>> labels[:, :16], labels[:, 16:] = 1, 2
+        >>> measured = measure_organs(model, [tf.Batch(torch.randn(1, 1, 32, 32), labels)], {1: "liver", 2: "spleen"})
+        >>> measured.measures["share"].shape, measured.measures["share"][0, 0, 0].sum(axis=-1).round(5).tolist()
+        ((1, 2, 3, 2, 2), [1.0, 1.0])
     """
     return organ_sums(model, batches, organs).measures()
 

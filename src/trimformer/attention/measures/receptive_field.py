@@ -118,7 +118,7 @@ def _add(
     drawn = dict(zip(marked, zip(*parts, strict=True), strict=True))
     for name, region in regions.items():
         asked = drawn.get(name, (fields[:, :, :0], sample.queries[:, :0]))
-        values = field_values(*asked, region) | {"centred": centred(*asked, region, transformer.grid.rows_and_columns)}
+        values = field_values(*asked, region) | {"centred": centred(*asked, region, transformer.grid.grid_size)}
         named = {f"{name}/{key}": value for key, value in values.items()}
         means.add(batch.patient_ids, named, region.num_tokens)
 
