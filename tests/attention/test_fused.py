@@ -111,3 +111,20 @@ def test_keys_that_are_no_tokens_are_an_error(options: dict[str, bool]) -> None:
     attention = nn.MultiheadAttention(12, 2, **options)
     with pytest.raises(UserError, match="add_zero_attn"):
         seen(lambda: attention(TOKENS, TOKENS, TOKENS))
+
+
+@pytest.mark.parametrize("mask", [None, draw(2, 7, 1, 5, 5), ~CAUSAL], ids=["none", "of windows", "of all"])
+def test_windows_between_batch_and_heads_are_counted_with_the_batch(mask: Tensor | None) -> None:
+    tokens = draw(2, 7, 3, 5, 4)
+    outputs: list[Tensor] = []
+    (heads,) = seen(lambda: outputs.append(F.scaled_dot_product_attention(tokens, tokens, tokens, attn_mask=mask)))
+    assert heads.query.shape == (14, 3, 5, 4)
+    torch.testing.assert_close(heads.maps() @ heads.value, outputs[0].flatten(0, 1), atol=1e-5, rtol=0)
+
+
+def test_a_mask_without_an_axis_of_heads_belongs_to_tokens_without_one() -> None:
+    tokens, mask = draw(6, 5, 4), draw(6, 5, 5)
+    outputs: list[Tensor] = []
+    (heads,) = seen(lambda: outputs.append(F.scaled_dot_product_attention(tokens, tokens, tokens, attn_mask=mask)))
+    assert heads.maps().shape == (6, 1, 5, 5)
+    torch.testing.assert_close((heads.maps() @ heads.value)[:, 0], outputs[0], atol=1e-5, rtol=0)

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
@@ -34,6 +34,8 @@ class Event:
     """Of a module, its first tensor; of an attention, queries (batch, heads, queries, depth), and values alike."""
     ends: tuple[Coordinates, Coordinates] | None = None
     """Of an attention, the coordinates of its queries and of its keys, where a tracer knows them."""
+    of_product: bool = False
+    """Of a softmax, whether it is of a matrix product, as of Q K^T."""
 
 
 @contextmanager
@@ -113,8 +115,8 @@ class _Follower:
             return
         if self._tracer:
             self._tracer.ran(function, args, kwargs, result)
-        if self._reader.ran(function, args, kwargs, result):
-            self._tell(self._event("softmax"), None)
+        if of := self._reader.ran(function, args, kwargs, result):
+            self._tell(replace(self._event("softmax"), of_product=of == "product"), None)
 
     def _event(
         self, kind: Kind, shapes: tuple[Shape, ...] = (), ends: tuple[Coordinates, Coordinates] | None = None

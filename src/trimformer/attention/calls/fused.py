@@ -106,7 +106,8 @@ def _from_scaled_dot_product(
     scale: float | None = None,
     enable_gqa: bool = False,  # noqa: ARG001 - seen in the shapes
 ) -> Heads:
-    query, key, value = (tensor.unsqueeze(1) if tensor.ndim == 3 else tensor for tensor in (query, key, value))
+    leading = query.shape[:-3]
+    query, key, value = (_with_heads(tensor) for tensor in (query, key, value))
     groups = query.shape[1] // key.shape[1]
     if groups > 1:
         key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
@@ -114,7 +115,16 @@ def _from_scaled_dot_product(
         attn_mask = torch.ones(query.shape[-2], key.shape[-2], dtype=torch.bool, device=query.device).tril()
     if attn_mask is not None and attn_mask.dtype == torch.bool:
         attn_mask = _forbidding(~attn_mask)
+    if attn_mask is not None and attn_mask.ndim == 3 and not leading:  # heads counted with the batch, as the tokens
+        attn_mask = attn_mask.unsqueeze(1)
+    if attn_mask is not None and attn_mask.ndim > 4:
+        attn_mask = attn_mask.expand(*leading, *attn_mask.shape[-3:]).flatten(0, -4)
     return Heads(query, key, value, query.shape[-1] ** -0.5 if scale is None else scale, attn_mask)
+
+
+def _with_heads(tensor: Tensor) -> Float[Tensor, "batch heads tokens depth"]:
+    """Windows counted with the batch, and one head where there is no axis of heads."""
+    return tensor.unsqueeze(1) if tensor.ndim == 3 else tensor.flatten(0, tensor.ndim - 4)
 
 
 _MULTI_HEAD = inspect.signature(F.multi_head_attention_forward)

@@ -11,7 +11,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from trimformer.attention.calls.coarser import places_of_windows
 from trimformer.attention.calls.product_places import Coordinates, places_of_product
-from trimformer.attention.calls.products import PRODUCTS, tensors_in
+from trimformer.attention.calls.products import PRODUCTS, function_name, tensors_in
 
 MOVES = {
     *("roll", "flip", "permute", "transpose", "swapaxes", "swapdims", "movedim", "moveaxis", "T", "mT", "unbind"),
@@ -68,7 +68,7 @@ class PositionTracer:
         known: Sequence[tuple[Tensor, Coordinates]],
         results: Sequence[Any],
     ) -> None:
-        name = _name(function)
+        name = function_name(function)
         if name in MOVES:
             moved = [_moved(name, function, self._replaced(args, axis), kwargs) for axis in range(len(known[0][1]))]
             self._keep(results, list(zip(*moved, strict=True)))
@@ -94,12 +94,6 @@ class PositionTracer:
         parts = [self.of(part) or (part.new_zeros(part.shape, dtype=torch.float32),) * num_axes for part in args[0]]
         dim = args[1] if len(args) > 1 else kwargs.get("dim", 0)
         return tuple(_join([part[axis] for part in parts], dim, result.shape) for axis in range(num_axes))
-
-
-def _name(function: Callable[..., Any]) -> str:
-    """The name of a function, or of the property that it gets."""
-    name: str = getattr(function, "__name__", "")
-    return getattr(getattr(function, "__self__", None), "__name__", name) if name == "__get__" else name
 
 
 def _moved(name: str, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> Sequence[Tensor]:

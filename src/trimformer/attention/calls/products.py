@@ -10,6 +10,12 @@ MATRIX_PRODUCTS = (torch.matmul, Tensor.matmul, Tensor.__matmul__, torch.bmm, Te
 PRODUCTS = (*MATRIX_PRODUCTS, torch.einsum, torch.baddbmm, Tensor.baddbmm)
 
 
+def function_name(function: Callable[..., Any]) -> str:
+    """The name of a function, or of the property that it gets."""
+    name: str = getattr(function, "__name__", "")
+    return getattr(getattr(function, "__self__", None), "__name__", name) if name == "__get__" else name
+
+
 def tensors_in(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterator[Tensor]:
     """The tensors among the arguments of a function, and in lists among them."""
     for value in (*args, *kwargs.values()):

@@ -39,16 +39,19 @@ class TokenPlaces:
         return int(nowhere.cumprod(dim=1).sum(dim=1).min()) if self.num_windows == 1 else 0
 
     def as_grid(self, image_size: tuple[int, ...]) -> TokenGrid | None:
-        """The grid whose patches, row by row, these are, and fill the image; None where there is none."""
+        """The grid whose patches, row by row, these are, and fill the image; None where there is none.
+
+        Convolutions that pad one side more than the other may have moved all of them by less than half a patch.
+        """
         patch_sizes = tuple(map(round, self.patch_size))
         filled = tuple(count * patch for count, patch in zip(self.grid_size, patch_sizes, strict=True))
         grid = TokenGrid(self.grid_size, patch_sizes, self.num_prefix_tokens)
-        expected = places_on_grid(grid)
-        same = all(
-            places.shape == expected.query_px.shape and torch.allclose(places, expected.query_px, equal_nan=True)
-            for places in (self.query_px, self.key_px)
+        if filled != image_size:
+            return None
+        expected = places_on_grid(grid).query_px
+        return (
+            grid if all(_are_moved(places, expected, patch_sizes) for places in (self.query_px, self.key_px)) else None
         )
-        return grid if same and filled == image_size else None
 
     def distances(self, spacing: tuple[float, ...] | None = None) -> Float[Tensor, "windows queries keys"]:
         """Euclidean distance from each query to each key, in pixels, or in the unit of a pixel's sides.
@@ -67,6 +70,14 @@ def places_on_grid(grid: TokenGrid) -> TokenPlaces:
     patches = torch.cartesian_prod(*[(torch.arange(size) + 0.5) * patch for size, patch in sides])
     tokens = torch.cat([patches.new_full((grid.num_prefix_tokens, len(grid.grid_size)), torch.nan), patches])[None]
     return TokenPlaces(grid.grid_size, tuple(map(float, grid.patch_sizes)), tokens, tokens)
+
+
+def _are_moved(places: Tensor, expected: Tensor, patch_sizes: tuple[int, ...]) -> bool:
+    """Whether places are those expected, all of them moved alike, and by less than half a patch."""
+    if places.shape != expected.shape or not torch.equal(places.isnan(), expected.isnan()):
+        return False
+    moved = (places - expected)[:, ~expected[0].isnan().any(dim=-1)]
+    return torch.allclose(moved, moved[:, :1], atol=1e-3) and bool((moved.abs() * 2 < torch.tensor(patch_sizes)).all())
 
 
 def traced_places(queries: Coordinates, keys: Coordinates, batch: int) -> TokenPlaces | None:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -11,10 +11,16 @@ from torch.nn import functional as F
 from torch.utils.weak import WeakIdKeyDictionary
 
 from trimformer.attention.calls.fused import Heads, heads_of
-from trimformer.attention.calls.products import PRODUCTS, keys_then_depth, tensors_in, values_summed_by
+from trimformer.attention.calls.products import PRODUCTS, function_name, keys_then_depth, tensors_in, values_summed_by
 
 SOFTMAXES = (F.softmax, torch.softmax, Tensor.softmax, torch.special.softmax)
 SWAPS = (torch.transpose, Tensor.transpose, torch.swapaxes, Tensor.swapaxes, Tensor.mT.__get__)  # type: ignore[attr-defined]
+KEEPING = {
+    *("dropout", "to", "type", "type_as", "float", "half", "bfloat16", "double", "contiguous", "clone"),
+    *("reshape", "view", "flatten", "unflatten", "squeeze", "unsqueeze", "permute", "transpose", "swapaxes", "mT"),
+    *("swapdims", "movedim", "detach", "alias"),
+}
+"""Functions of torch, by name, after which maps are still what the softmax gave."""
 
 
 @dataclass
@@ -97,18 +103,22 @@ class AttentionReader:
                 return _heads(maps.softmax.scores, self.product.keys(values))
         return None
 
-    def ran(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> bool:
-        """Keep in mind what a call returned where it may lead to attention; whether it was a softmax over keys."""
+    def ran(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], result: Any
+    ) -> Literal["product", "other"] | None:
+        """Keep in mind what a call returned where it may lead to attention; of a softmax over keys, what it is of."""
         if not isinstance(result, torch.Tensor):
-            return False
+            return None
         scores = _scores_of(function, args, kwargs)
         if scores is not None:
-            self._maps[result] = _Maps(_Softmax(scores, scores in self._products))
-        elif function in PRODUCTS:
+            softmax = _Softmax(scores, scores in self._products)
+            self._maps[result] = _Maps(softmax)
+            return "product" if softmax.of_product else "other"
+        if function in PRODUCTS:
             self._products[result] = True
         else:
             self._follow(function, args, kwargs, result)
-        return scores is not None
+        return None
 
     def _is_attention(self, softmax: _Softmax, values: Tensor) -> bool:
         """Not twice, and not linear attention, whose softmax of Q itself meets the product K^T V."""
@@ -120,7 +130,7 @@ class AttentionReader:
                 continue
             if tensor in self._products:
                 self._products[new] = True
-            if (maps := self._maps.get(tensor)) is not None:
+            if function_name(function) in KEEPING and (maps := self._maps.get(tensor)) is not None:
                 swaps = function in SWAPS and new.shape[-2:] == tensor.shape[-2:][::-1]
                 self._maps[new] = _Maps(maps.softmax, maps.swapped != swaps)
 

@@ -93,7 +93,7 @@ def _kept(name: str, attention: Heads | Tensor, wanted: Wanted) -> dict[str, Ten
     told = attention.query if isinstance(attention, Heads) else attention
     if told.ndim != 4:
         raise UserError(
-            "An adapter tells maps (batch, heads, queries, keys), or queries, keys and values (batch, heads, tokens, depth)",
+            "An adapter tells maps (batch, heads, queries, keys), or such queries, keys and values",
             f"{tuple(told.shape)} from {name}",
             "Give it an axis of heads, with one head if need be.",
         )

@@ -10,6 +10,7 @@ from trimformer.attention.calls.follow import Event, follow
 from trimformer.attention.calls.fused import Heads
 from trimformer.attention.calls.positions import PositionTracer
 from trimformer.attention.calls.token_places import traced_places
+from trimformer.attention.recording.complete import check_complete
 from trimformer.attention.recording.recorded import Recording, Wanted, append
 from trimformer.attention.recording.staged import name_attentions
 from trimformer.attention.transformer.found_grid import common_grid
@@ -56,6 +57,8 @@ class _PassRecorder:
         if not self._seen:
             return
         names = name_attentions(self._model, self.events)
+        if self.events[0].kind == "module" and self.events[0].stack == ("",):
+            check_complete(self._model, self.events, names)
         attentions = [event for event in self.events if event.kind == "attention"]
         for name, kept, event in zip(names, self._seen, attentions, strict=True):
             self._place(name, event)
