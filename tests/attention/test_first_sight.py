@@ -15,7 +15,7 @@ def organs(over: np.ndarray) -> PatientMeasures:
 
 def around(mean: float, spread: float) -> np.ndarray:
     """One value a patient whose 95 % half interval is 3.182 / 2 times its deviation."""
-    return mean + spread * np.array([-1.0, 1.0, -1.0, 1.0]) * np.sqrt(3 / 4)
+    return np.asarray(mean + spread * np.sqrt(3 / 4) * np.array([-1.0, 1.0, -1.0, 1.0]))
 
 
 def test_the_first_block_whose_lower_bound_is_above_one_is_named_for_every_pair() -> None:

@@ -31,7 +31,7 @@ MEASURED = (
 """One of every way to attend and to lay out tokens; the recorder's own tests have all families."""
 UNETR_3D = "MONAI UNETR, 3D"
 VOLUMES = "MONAI ViT, perceptron, 3D"
-WINDOWED = ("timm Swin, fused", "Hugging Face SegFormer, sdpa", "MONAI SwinUNETR, 3D", "timm LeViT")
+WINDOWED = ("timm Swin, fused", "timm LeViT")
 
 
 def labelled(images: Tensor) -> Batch:

@@ -56,7 +56,8 @@ def maps_with_gradient(network: nn.Module) -> list[Tensor]:
         query, key, value = packed.unflatten(-1, (3, HEADS, -1)).permute(2, 0, 3, 1, 4)
         maps = (query @ key.transpose(-2, -1) / (WIDTH // HEADS) ** 0.5).softmax(dim=-1)
         kept.append(maps)
-        return (maps @ value).transpose(1, 2).flatten(2)
+        mixed: Tensor = (maps @ value).transpose(1, 2).flatten(2)
+        return mixed
 
     for module in modules:
         if isinstance(module, nn.MultiheadAttention):

@@ -48,7 +48,7 @@ def choose_depth(
     if not has_field(profile, "foreground", field):
         return _without_field(profile, field, tau)
     evidence = Evidence.of(profile, "foreground", field)
-    measured = receptive_field and FieldEvidence.of(receptive_field, profile, "foreground")
+    measured = None if receptive_field is None else FieldEvidence.of(receptive_field, profile, "foreground")
     first = _first_global(evidence, tau)
     gates = gates_of(evidence, first, measured, tau)
     failed = [gate for gate in gates if gate.passed is False]

@@ -149,9 +149,9 @@ def centred(
     for index, slice_queries in enumerate(queries.tolist()):
         for sampled, query in enumerate(slice_queries):
             if region.tokens[index, query]:
-                places = (index, slice(None), *_around(query, grid_size))
-                sums[places] += found[index, sampled]
-                counts[places] += 1
+                places = (slice(None), *_around(query, grid_size))
+                sums[index][places] += found[index, sampled]
+                counts[index][places] += 1
     return sums / counts
 
 
