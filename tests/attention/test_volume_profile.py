@@ -24,12 +24,12 @@ POINTS: Any = [
 ]
 
 
-def vit() -> nn.Module:
+def vit() -> Any:
     torch.manual_seed(0)
     sizes = tuple(count * patch for count, patch in zip(GRID, PATCH, strict=True))
     network = ViT(1, sizes, PATCH, hidden_size=24, mlp_dim=32, num_layers=2, num_heads=3, save_attn=True)
     for block in network.blocks:
-        block.attn.qkv.weight.data *= 12  # type: ignore[union-attr, operator]
+        block.attn.qkv.weight.data *= 12
     return network.eval()
 
 
@@ -59,7 +59,7 @@ def rollouts(network: nn.Module, images: Tensor, maps: list[Tensor]) -> dict[str
         network(images)
         fields: dict[str, list[Tensor]] = {"half_residual": [], "norm_weighted": []}
         for block, tokens, attention in zip(blocks, inputs, maps, strict=True):
-            packed = (block.attn.qkv(block.norm1(tokens))).double().unflatten(-1, (3, 3, 8))[:, :, 2]  # type: ignore[attr-defined]
+            packed = (block.attn.qkv(block.norm1(tokens))).double().unflatten(-1, (3, 3, 8))[:, :, 2]
             mixing = block.attn.out_proj.weight.double().unflatten(1, (3, 8))
             vectors = torch.einsum("bjhd,whd->bhjw", packed, mixing)
             added = torch.einsum("bhij,bhjw->bijw", attention, vectors)

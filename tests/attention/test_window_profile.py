@@ -39,18 +39,18 @@ class ReducedKeys(nn.Module):
         return mixed.transpose(1, 2).flatten(2)
 
 
-def swin() -> nn.Module:
+def swin() -> Any:
     return SwinTransformer(
         img_size=32, patch_size=2, in_chans=1, embed_dim=12, depths=(2, 1), num_heads=(2, 3), window_size=4
     )
 
 
-def monai(dims: int) -> nn.Module:
+def monai(dims: int) -> Any:
     settings: dict[str, Any] = {"depths": (2, 1, 1, 1), "num_heads": (1, 2, 2, 2), "spatial_dims": dims}
     return MonaiSwin(in_chans=1, embed_dim=8, window_size=(3,) * dims, patch_size=(2,) * dims, **settings)
 
 
-def levit() -> nn.Module:
+def levit() -> Any:
     return Levit(img_size=64, in_chans=1, embed_dim=(16, 24), key_dim=8, depth=(1, 1), num_heads=(2, 3))
 
 
@@ -79,7 +79,8 @@ def batch(name: str, images: int = 2) -> tf.Batch:
     pixels = torch.randn(images, 1, *size, generator=torch.Generator().manual_seed(1))
     foreground = torch.zeros(images, *size, dtype=torch.bool)
     for index in range(images):
-        foreground[(index, *[slice(size[0] // 8, size[0] // 2 + 3 + 4 * index)] * len(size))] = True
+        box: Any = (index, *[slice(size[0] // 8, size[0] // 2 + 3 + 4 * index)] * len(size))
+        foreground[box] = True
     return tf.Batch(pixels, None, tuple("ab"[:images]), (1.5, 2.0, 1.25)[: len(size)], foreground)
 
 
@@ -119,13 +120,14 @@ class Expected:
         return found
 
     def information(self) -> float:
-        values, sizes = [], []
+        values: list[float] = []
+        sizes: list[int] = []
         for window in set(self.windows):
             rows = self.rows[self.windows == window]
             if len(rows) < 2:
                 continue
             of_mean = brute_force.entropy(rows.mean(axis=0))
-            of_rows = np.mean([brute_force.entropy(row) for row in rows])
+            of_rows = float(np.mean([brute_force.entropy(row) for row in rows]))
             flat = of_mean < 1e-5
             values.append(0.0 if flat else (of_mean - of_rows) / math.sqrt(math.log(len(rows)) * of_mean))
             sizes.append(len(rows))

@@ -242,11 +242,11 @@ def _uniform(block: WindowBlock, region: WindowRegion) -> OfImage:
 
 def _shapes(num_heads: int | None) -> dict[str, tuple[int, ...]]:
     """Of all that one block gives of one image; of uniform attention, which has neither heads nor field, no heads."""
-    per_head = {
-        f"{region}/{name}": () if num_heads is None else (num_heads,) for region in REGIONS for name in MEASURES
-    }
-    fields = {f"{region}/per_block/{name}": () for region in REGIONS for name in FIELD_MEASURES}
-    return per_head if num_heads is None else per_head | fields
+    shape: tuple[int, ...] = () if num_heads is None else (num_heads,)
+    shapes = {f"{region}/{name}": shape for region in REGIONS for name in MEASURES}
+    if num_heads is not None:
+        shapes |= {f"{region}/per_block/{name}": () for region in REGIONS for name in FIELD_MEASURES}
+    return shapes
 
 
 def _stacked(images: Sequence[OfImage], num_heads: int | None) -> Values:
