@@ -99,7 +99,7 @@ def test_it_is_quiet_readable_and_fits(view: Opened) -> None:
     assert view.click_patch(3, 4).startswith(
         "Block 1, mean of 2 heads. The patch in row 3, column 4 (inner <b>disc</b>)"
     )
-    for change in ("#view=attention", "#view=rollout&sinks=removed", "#view=relevance&depth=0", "#page=40"):
+    for change in ("#view=relevance&depth=0&sinks=removed", "#page=40"):
         page.evaluate("address => { location.hash = address; }", change)
         view.settled()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
