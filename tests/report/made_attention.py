@@ -2,8 +2,12 @@
 
 import numpy as np
 
-from trimformer.records.attention_example import AttentionExample, half_residual_rollout
+from trimformer.records.attention_example import AttentionExample, ClassRelevance, half_residual_rollout
+from trimformer.records.causal_radius import CausalRadius
+from trimformer.records.measured_run import MeasuredRun
+from trimformer.records.patient_measures import PatientMeasures
 from trimformer.records.profile import FIELD_MEASURES, FIELDS, MEASURES, REGIONS, AttentionProfile
+from trimformer.records.skipped_blocks import SkippedBlocks
 
 BLOCKS, HEADS, PATIENTS, GRID, PIXELS = 3, 2, 4, (4, 3), (16, 12)
 PATCHES = GRID[0] * GRID[1]
@@ -55,4 +59,34 @@ def small_example(seed: int = 0, blocks: int = BLOCKS) -> AttentionExample:
         patient_id="patient 1",
         slice_index=7,
         towards=("R", "A"),
+        relevance={"disc": ClassRelevance(foreground, random.random((blocks, PATCHES)))},
+    )
+
+
+def small_measured(blocks: int = BLOCKS) -> MeasuredRun:
+    """All that a run folder may hold, of as many patients as the profile has."""
+    random = np.random.default_rng(4)
+    ids, names = tuple("abcd"), tuple(f"blocks.{number}" for number in range(blocks))
+    about = {"block_names": list(names), "organs": ["liver", "pancreas", "left_kidney"]}
+
+    def values(*shape: int) -> np.ndarray:
+        return random.uniform(0.2, 0.9, (PATIENTS, *shape))
+
+    fields = {
+        f"{region}/{measure}": values(blocks + 1)
+        for region in REGIONS
+        for measure in ("far_field_ratio", "far_query_share", "outside_share")
+    }
+    pictures = {f"{region}/centred": random.random((blocks + 1, 7, 5)) for region in REGIONS}
+    alike = {f"{region}/cka": values(blocks + 1, blocks + 1) for region in REGIONS}
+    alike |= {f"{region}/block_influence": values(blocks) for region in REGIONS}
+    between = {name: values(blocks, HEADS, 3, 3) for name in ("share", "over_uniform")}
+    radii, whole = (0.0, 8.0, 16.0), values()
+    only, up_to = (whole[:, None, None] - 0.3 * random.random((PATIENTS, 3, blocks)) for _ in range(2))
+    return MeasuredRun(
+        PatientMeasures(ids, fields, pictures, about),
+        PatientMeasures(ids, alike, {}, about),
+        PatientMeasures(ids, between, {}, about),
+        CausalRadius(ids, radii, names, 0, whole, only, up_to),
+        SkippedBlocks(ids, names, values(blocks + 1)),
     )

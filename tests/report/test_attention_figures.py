@@ -1,20 +1,26 @@
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
 import pytest
-from made_attention import BLOCKS, HEADS, small_example, small_profile
+from made_attention import BLOCKS, HEADS, small_example, small_measured, small_profile
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.text import Text
 from scipy import stats
 
 from trimformer.records.errors import UserError
+from trimformer.records.measured_run import MeasuredRun
 from trimformer.records.profile import FIELD_MEASURES, FIELDS, MEASURES
-from trimformer.report.attention import charts, write
+from trimformer.records.run_folder import RunFolder
+from trimformer.report.attention import charts, drawings, write
+from trimformer.report.attention.drawings import Drawing, Model, of_one, of_several
 from trimformer.report.attention.paper import PAPER_STYLE, block_ticks, main_region, regions
-from trimformer.report.attention.write import file_name, write_attention_figures
+from trimformer.report.attention.write import file_name, write_attention_figures, write_run_figures
 from trimformer.report.themes import MODEL, SERIES, TWIN, UNIFORM
 
 
@@ -95,25 +101,55 @@ def test_an_axis_of_an_inch_has_room_for_seven_blocks(num_blocks: int, ticks: li
     assert block_ticks(num_blocks) == ticks
 
 
-def test_one_profile_gives_its_figures_in_every_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(write, "PICTURE_DOTS", 60)  # quicker
-    paths = write_attention_figures(
-        {"small": small_profile()}, tmp_path, examples={"small": small_example()}, blocks=[2], head=1
-    )
-    names = [
-        "distance-by-head",
-        "measures-foreground",
-        "receptive-field-foreground",
-        "measures-all",
-        "receptive-field-all",
-        "maps-head-1",
-        "maps-block-2-head-1",
-        "heads-block-2",
-        "rollout",
-        "feature-maps",
-    ]
-    assert paths == [tmp_path / f"{name}.{suffix}" for name in names for suffix in ("png", "svg", "pdf")]
+def model(name: str, seed: int = 0, blocks: int = BLOCKS, **words: Any) -> Model:
+    profile = small_profile(seed, blocks, words.pop("with_foreground", True))
+    return Model(name, profile, words.pop("example", small_example(seed, blocks)), words.pop("measured", MeasuredRun()))
+
+
+def files(drawn: Iterator[Drawing]) -> list[str]:
+    return [drawing.file for drawing in drawn]
+
+
+def test_a_model_has_a_figure_of_all_that_is_known_of_it() -> None:
+    of_profile = ["distance-by-head", "measures-foreground", "rollout-measures-foreground"]
+    of_profile += ["measures-all", "rollout-measures-all"]
+    of_slice = ["maps-head-1", "maps-block-2-head-1", "heads-block-2", "rollout", "relevance", "feature-maps"]
+    measured = ["receptive-field", "receptive-field-maps", "similarity", "organs", "causal-radius", "first-blocks"]
+    assert files(of_one(model("a"), [2], 1)) == of_profile + of_slice
+    assert files(of_one(model("a", measured=small_measured()), [2], 1)) == of_profile + measured + of_slice
+    bare = model("a", with_foreground=False, example=None)
+    assert files(of_one(bare, [], None)) == ["distance-by-head", "measures-all", "rollout-measures-all"]
+
+
+def test_several_models_are_compared_where_they_show_the_same_slice() -> None:
+    pair = [model("deep", 0, 3, measured=small_measured()), model("flat", 1, 2, measured=small_measured())]
+    names = ["compared-measures", "compared-remaining-dice", "compared-maps", "compared-rollout"]
+    assert files(of_several(pair, None)) == names
+    other = replace(small_example(1), slice_index=8)
+    assert files(of_several([model("a"), model("b", 1, example=other)], None)) == ["compared-measures"]
+    assert files(of_several([model("a"), model("b", 1, example=None)], None)) == ["compared-measures"]
+
+
+def few(monkeypatch: pytest.MonkeyPatch, *wanted: str) -> None:
+    """Only these files are drawn, and coarsely: it is quicker."""
+    monkeypatch.setattr(drawings, "PICTURE_DOTS", 60)
+    for name in ("of_one", "of_several"):
+        make: Any = getattr(drawings, name)
+        monkeypatch.setattr(write, name, lambda *words, make=make: (d for d in make(*words) if d.file in wanted))
+
+
+def test_a_figure_is_written_in_every_format_and_again_with_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few(monkeypatch, "distance-by-head", "rollout")
+    for folder in ("once", "again"):
+        examples = {"small": small_example()}
+        paths = write_attention_figures({"small": small_profile()}, tmp_path / folder, examples=examples)
+        names = [f"{name}.{suffix}" for name in ("distance-by-head", "rollout") for suffix in ("png", "svg", "pdf")]
+        assert paths == [tmp_path / folder / name for name in names]
     for path in paths:
+        assert path.read_bytes() == (tmp_path / "once" / path.name).read_bytes()
+        assert b"CreationDate" not in path.read_bytes()
         if path.suffix == ".png":
             assert imread(path)[..., :3].std() > 0.01
         if path.suffix == ".svg":
@@ -123,42 +159,24 @@ def test_one_profile_gives_its_figures_in_every_format(tmp_path: Path, monkeypat
             assert path.read_bytes().startswith(b"%PDF")
 
 
-def test_the_same_profile_gives_the_same_bytes(tmp_path: Path) -> None:
-    for folder in ("once", "again"):
-        write_attention_figures(
-            {"small": small_profile()}, tmp_path / folder, ("svg", "pdf"), examples={"small": small_example()}
-        )
-    for path in (tmp_path / "once").iterdir():
-        assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes()
-        assert b"CreationDate" not in path.read_bytes()
-
-
-def test_several_profiles_have_a_folder_each_and_are_compared(tmp_path: Path) -> None:
-    profiles = {"UNETR, 3 blocks": small_profile(0, 3), "TransUNet": small_profile(1, 2)}
-    examples = {"UNETR, 3 blocks": small_example(0, 3), "TransUNet": small_example(1, 2)}
-    paths = write_attention_figures(profiles, tmp_path, ("svg",), examples=examples)
-    compared = [path.stem for path in paths if path.parent == tmp_path]
-    assert compared == ["compared-measures", "compared-maps", "compared-rollout"]
-    assert {path.parent.name for path in paths} - {tmp_path.name} == {"UNETR-3-blocks", "TransUNet"}
-    text = (tmp_path / "compared-maps.svg").read_text()
+def test_several_runs_have_a_folder_each_and_what_was_measured_is_read_from_theirs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few(monkeypatch, "first-blocks", "compared-maps")
+    runs = {"UNETR, 3 blocks": RunFolder(tmp_path / "one"), "TransUNet": RunFolder(tmp_path / "two")}
+    for seed, run in enumerate(runs.values()):
+        run.path.mkdir()
+        small_profile(seed).save(run.profile_file, run.profile_arrays)
+    skipped = small_measured().skipped_blocks
+    assert skipped is not None
+    skipped.save(runs["TransUNet"].skipped_blocks_file)
+    examples = {name: small_example(seed) for seed, name in enumerate(runs)}
+    paths = write_run_figures(runs, tmp_path / "figures", ("svg",), examples=examples)
+    expected = ["TransUNet/first-blocks.svg", "compared-maps.svg"]
+    assert [path.relative_to(tmp_path / "figures").as_posix() for path in paths] == expected
+    text = paths[-1].read_text()
     assert "UNETR, 3 blocks" in text
     assert "TransUNet" in text
-
-
-def test_maps_of_other_slices_are_not_compared(tmp_path: Path) -> None:
-    first, second = small_profile(0), small_profile(1)
-    second.example["image"] = second.example["image"] + 1
-    paths = write_attention_figures({"a": first, "b": second}, tmp_path, ("svg",))
-    assert [path.stem for path in paths if path.parent == tmp_path] == ["compared-measures"]
-
-
-def test_a_profile_alone_shows_the_slice_that_it_keeps(tmp_path: Path) -> None:
-    names = [path.stem for path in write_attention_figures({"a": small_profile()}, tmp_path, ("svg",))]
-    assert names[-2:] == ["maps", "rollout"]
-    bare = small_profile(with_foreground=False)
-    bare.example.clear()
-    names = [path.stem for path in write_attention_figures({"a": bare}, tmp_path / "bare", ("svg",))]
-    assert names == ["distance-by-head", "measures-all", "receptive-field-all"]
 
 
 @pytest.mark.parametrize(
@@ -172,8 +190,13 @@ def test_a_profile_alone_shows_the_slice_that_it_keeps(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_drawn_is_told(
-    tmp_path: Path, profiles: dict[str, object], options: dict[str, object], found: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    profiles: dict[str, object],
+    options: dict[str, object],
+    found: str,
 ) -> None:
+    few(monkeypatch, "maps-block-4", "maps-head-1")
     with pytest.raises(UserError) as told:
         write_attention_figures(profiles, tmp_path, **options)  # type: ignore[arg-type]
     assert found in str(told.value.found)
@@ -182,6 +205,9 @@ def test_what_cannot_be_drawn_is_told(
 def test_a_name_becomes_a_file_name() -> None:
     assert file_name("../a:b/ c") == "a-b-c"
     assert file_name("..") == "model"
+
+
+NEW = ("receptive-field", "similarity", "organs", "causal-radius", "first-blocks")
 
 
 @pytest.mark.parametrize("name", ["UNETR", "a model with quite a long name that somebody gave it, 12 blocks, seed 3"])
@@ -193,9 +219,25 @@ def test_texts_of_a_chart_do_not_overlap_and_stay_inside(name: str) -> None:
         assert_texts_are_apart(figure)
 
 
+@pytest.mark.parametrize("file", NEW)
+def test_texts_of_what_was_measured_do_not_overlap_and_stay_inside(file: str) -> None:
+    named = model("a model with quite a long name that somebody gave it, 9 blocks", measured=small_measured(9))
+    (figure,) = (each.draw() for each in of_one(named, [], None) if each.file == file)
+    assert_texts_are_apart(figure)
+
+
+def beyond_the_view(axis: Axis) -> list[Text]:
+    """Labels of ticks that are not drawn."""
+    low, high = sorted(axis.get_view_interval())
+    ticks = [tick for tick in axis.get_major_ticks() if not low - 1e-9 <= tick.get_loc() <= high + 1e-9]
+    return [label for tick in ticks for label in (tick.label1, tick.label2)]
+
+
 def assert_texts_are_apart(figure: Figure) -> None:
     figure.draw_without_rendering()
+    beyond = {label for axes in figure.axes for axis in (axes.xaxis, axes.yaxis) for label in beyond_the_view(axis)}
     texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
+    texts = [text for text in texts if text not in beyond]
     boxes = [(text.get_text(), text.get_window_extent()) for text in texts]
     inside = [(name, box) for name, box in boxes if box.width > 0]
     page = figure.bbox

@@ -67,10 +67,14 @@ def test_the_frame_lies_on_the_query_and_queries_are_far_apart() -> None:
 
 def test_queries_by_hand() -> None:
     example = small_example()
-    # The foreground covers x 0 to 2 and all y of 4 x 3 patches of 16 x 20 mm: the centre is patch (1, 1).
+    # Of 4 x 3 patches of 16 x 20 mm, it covers by half or more those of x 1 and 2: (1, 1) is as central as (2, 1), then
+    # (2, 0) is 25.6 mm away, and (2, 2) as far from the first.
     assert slices.far_apart(example, 1) == [1 * 3 + 1]
-    assert slices.far_apart(example, 2) == [4, 0]
-    assert slices.far_apart(example, 3) == [4, 0, 2]
+    assert slices.far_apart(example, 2) == [4, 2 * 3 + 0]
+    assert slices.far_apart(example, 3) == [4, 6, 2 * 3 + 2]
+    touched = np.zeros_like(example.foreground)
+    touched[15, 11] = True  # a corner of the last patch alone
+    assert slices.far_apart(replace(example, foreground=touched), 3) == [11]
 
 
 def test_a_rollout_on_the_scan_is_that_of_its_query_and_block() -> None:
@@ -152,10 +156,10 @@ def test_texts_of_a_sheet_do_not_overlap(name: str) -> None:
 
 
 def test_lines_are_broken_and_cut_by_their_width() -> None:
-    lines = wrapped("one two three four five six", 7, 0.6)
+    lines = wrapped("one two three four five six", 7.0, 0.6)
     assert " ".join(lines) == "one two three four five six"
-    assert all(inches(line, 7) <= 0.6 for line in lines)
-    cut = fitted("a rather long title", 7, 0.5)
+    assert all(inches(line, 7.0) <= 0.6 for line in lines)
+    cut = fitted("a rather long title", 7.0, 0.5)
     assert cut.endswith("…")
-    assert inches(cut, 7, bold=True) <= 0.5
-    assert fitted("short", 7, 3.0) == "short"
+    assert inches(cut, 7.0, bold=True) <= 0.5
+    assert fitted("short", 7.0, 3.0) == "short"

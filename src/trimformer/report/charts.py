@@ -42,7 +42,7 @@ class Curve:
 
 def curve(values: np.ndarray) -> Curve:
     """Summarise (patients, blocks) or (patients, blocks, heads); heads are averaged before patients are."""
-    per_block = values.mean(axis=2) if values.ndim == 3 else values
+    per_block = _over_heads(values) if values.ndim == 3 else values
     summaries = [mean_interval(column) for column in per_block.T]
     bounds = np.array([interval or (np.nan, np.nan) for _, interval in summaries]).reshape(-1, 2)
     heads = None
@@ -50,6 +50,13 @@ def curve(values: np.ndarray) -> Curve:
         finite = values[np.isfinite(values).all(axis=(1, 2))]
         heads = finite.mean(axis=0) if len(finite) else None
     return Curve(np.array([mean for mean, _ in summaries]), bounds[:, 0], bounds[:, 1], heads)
+
+
+def _over_heads(values: np.ndarray) -> np.ndarray:
+    """The mean over the heads that a block has; others are NaN."""
+    there = np.isfinite(values)
+    total, count = values.sum(axis=2, where=there), there.sum(axis=2)
+    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
 
 
 def plot_cumulative_field(

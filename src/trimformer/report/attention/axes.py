@@ -1,7 +1,7 @@
 """What the charts of attention share: a heading, an axis of blocks, a line in its band."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from trimformer.records.intervals import mean_interval
 from trimformer.report.attention.paper import SMALL_POINTS, TITLE_POINTS, block_ticks
-from trimformer.report.attention.sheets import fitted, wrapped
+from trimformer.report.attention.sheets import LINE, MARGIN, TITLE, fitted, wrapped
 from trimformer.report.charts import Curve
 from trimformer.report.themes import MUTED
 
@@ -21,16 +21,18 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
 
 def heading(figure: Figure, text: str, words: Sequence[str] = ()) -> None:
-    """The figure's title, flush left, and sentences under it in lines that fit."""
-    width = figure.get_figwidth() - 0.1
-    text = fitted(text, TITLE_POINTS, width)
-    lines = [line for sentence in words for line in wrapped(sentence, SMALL_POINTS, width)]
-    # Room is kept by empty lines of the title itself: the layout then makes the panels smaller.
-    room = "\n" * len(lines)
-    figure.suptitle(text + room, x=0.006, ha="left", fontsize=TITLE_POINTS, fontweight="bold", linespacing=1.25)
-    line_height = TITLE_POINTS * 1.25 * 1.05 / 72 / figure.get_figheight()
-    for number, line in enumerate(lines, start=1):
-        figure.text(0.006, 0.98 - number * line_height, line, fontsize=SMALL_POINTS, color=MUTED, va="top")
+    """The figure's title, flush left, and sentences under it in lines that fit; the panels keep out of their place."""
+    width, height = figure.get_size_inches()
+    lines = [line for sentence in words for line in wrapped(sentence, SMALL_POINTS, width - 2 * MARGIN)]
+    top = MARGIN
+    title = fitted(text, TITLE_POINTS, width - 2 * MARGIN)
+    figure.text(MARGIN / width, 1 - top / height, title, fontsize=TITLE_POINTS, fontweight="bold", va="top")
+    top += TITLE
+    for line in lines:
+        figure.text(MARGIN / width, 1 - top / height, line, fontsize=SMALL_POINTS, color=MUTED, va="top")
+        top += LINE
+    layout: Any = figure.get_layout_engine()
+    layout.set(rect=(0, 0, 1, 1 - top / height))
 
 
 def depth_axis(axes: Axes, num_blocks: int, first: int = 1) -> None:
@@ -64,7 +66,7 @@ def paired(values: np.ndarray, reference: np.ndarray) -> Curve:
 def dice_axis(axes: Axes, curves: Sequence[Curve]) -> None:
     """As far as means and bands go, within 0 and 1; never closer than a tenth of the scale."""
     bounds = [bound for curve in curves for bound in (curve.low, curve.high, curve.mean)]
-    found = np.concatenate(bounds)
+    found = np.concatenate([*bounds, np.zeros(0)])
     found = found[np.isfinite(found)]
     low, high = (found.min(), found.max()) if found.size else (0.0, 1.0)
     spare = max(0.04 * (high - low), (0.1 - (high - low)) / 2)

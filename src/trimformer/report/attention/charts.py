@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from trimformer.records.intervals import mean_interval
-from trimformer.records.profile import FIELD_MEASURES, FIELDS, MEASURES, AttentionProfile
+from trimformer.records.profile import FIELD_MEASURES, MEASURES, AttentionProfile
 from trimformer.report.attention.axes import BELOW, depth_axis, heading
 from trimformer.report.attention.paper import (
     DOUBLE_COLUMN,
@@ -69,12 +69,12 @@ def measures(profile: AttentionProfile, name: str, region: str) -> Figure:
 
 
 def fields(profile: AttentionProfile, name: str, region: str) -> Figure:
-    """Every figure of the three receptive fields after each block: a field a column, a measure a row."""
+    """Every figure of the receptive fields that were measured, after each block: a field a column, a measure a row."""
     figure = Figure(figsize=(DOUBLE_COLUMN, 5.2), layout="constrained")
     heading(figure, f"Receptive field · {_subject(profile, name, region)}")
-    grid = figure.subplots(len(FIELD_MEASURES), len(FIELDS), sharey="row", squeeze=False)
+    grid = figure.subplots(len(FIELD_MEASURES), len(profile.fields), sharey="row", squeeze=False)
     for row, measure in enumerate(FIELD_MEASURES):
-        for column, field in enumerate(FIELDS):
+        for column, field in enumerate(profile.fields):
             axes = grid[row, column]
             model, twin, _ = lines_of(profile, f"{region}/{field}/{measure}")
             draw_curve(axes, model, twin, 1.0)  # uniform attention has F = 1 for every query

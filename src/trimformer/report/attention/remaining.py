@@ -82,7 +82,8 @@ def compared_remaining(radii: Mapping[str, CausalRadius], skipped: Mapping[str, 
     left, right = figure.subplots(1, 2)
     limited = {name: paired(record.up_to[:, :, -1], record.unlimited) for name, record in radii.items()}
     for name, values in limited.items():
-        draw_line(left, np.array(radii[name].radii_mm), values, colours[name])
+        order = np.argsort(radii[name].radii_mm)
+        draw_line(left, np.array(radii[name].radii_mm)[order], _in_order(values, order), colours[name])
     first = {name: paired(record.dice, record.dice[:, -1]) for name, record in skipped.items()}
     for name, values in first.items():
         draw_line(right, np.arange(len(values.mean)), values, colours[name])
@@ -105,11 +106,14 @@ def _draw_radii(axes: Axes, radii_mm: tuple[float, ...], curves: list[Curve], wh
     places = np.arange(len(order))
     axes.axhline(whole, **WHOLE)
     for values, colour, marker in zip(curves, (TWIN, MODEL), ("s", "o"), strict=True):
-        ordered = Curve(values.mean[order], values.low[order], values.high[order])
-        draw_line(axes, places, ordered, colour, marker=marker)
+        draw_line(axes, places, _in_order(values, order), colour, marker=marker)
     every = max(1, -(-len(order) // 6))
     axes.set_xticks(places[::every], [f"{radii_mm[index]:.3g}" for index in order[::every]])
     axes.grid(axis="x", visible=False)
+
+
+def _in_order(values: Curve, order: np.ndarray) -> Curve:
+    return Curve(values.mean[order], values.low[order], values.high[order])
 
 
 def _radius_entries() -> list[Line2D | Patch]:

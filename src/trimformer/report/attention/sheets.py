@@ -17,6 +17,8 @@ from trimformer.report.themes import MUTED, TEXT
 GAP, MARGIN = 0.09, 0.06
 CAPTION, ROW_LABEL, LINE = 0.19, 0.23, 0.165
 TITLE, SCALE = 0.24, 0.42
+ROUNDING = 1.03
+"""Letters whose places are rounded to the dots of a coarse screen take so much more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +50,7 @@ class Scale:
     @classmethod
     def around_one(cls, limit: int, words: str = "times uniform attention (log scale)") -> "Scale":
         """From 1/limit to limit."""
-        return cls(((0, f"1/{limit}"), (0.5, "1"), (1, f"{limit}")), words)
+        return cls(((0.0, f"1/{limit}"), (0.5, "1"), (1.0, f"{limit}")), words)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +102,8 @@ def draw_sheet(sheet: Sheet) -> Figure:
         _draw_row(figure, sheet, row, top)
         top += sheet.row_height(row) + GAP
     if sheet.scale is not None:
-        _draw_scale(figure, top + 0.06, min(2.6, sheet.width / 2), sheet.scale)
+        beside = sheet.width - 2 * MARGIN - 0.1 - inches(sheet.scale.words, SMALL_POINTS)
+        _draw_scale(figure, top + 0.06, min(2.6, beside), sheet.scale)
     return figure
 
 
@@ -166,7 +169,7 @@ def inches(text: str, points: float, bold: bool = False) -> float:
     """The width of a line of text."""
     font = FontProperties(family="DejaVu Sans", weight="bold" if bold else "normal", size=points)
     width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
-    return float(width) / 72
+    return ROUNDING * float(width) / 72
 
 
 def fitted(text: str, points: float, width: float) -> str:
