@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from trimformer.attention import AttentionAdapter, Heads, Recording, TokenGrid, profile_attention, record_attention
     from trimformer.attention.measures.first_sight import first_sights
     from trimformer.attention.measures.measure_sums import MeasureSums
-    from trimformer.attention.measures.organs import measure_organs
-    from trimformer.attention.measures.receptive_field import measure_receptive_field
+    from trimformer.attention.measures.organs import measure_organs, organ_sums
+    from trimformer.attention.measures.receptive_field import measure_receptive_field, receptive_field_sums
     from trimformer.attention.measures.relevance import Relevance, class_relevance
-    from trimformer.attention.measures.similarity import measure_similarity
+    from trimformer.attention.measures.similarity import measure_similarity, similarity_sums
     from trimformer.compression import keep_blocks
     from trimformer.data.batch import Batch
     from trimformer.depth import choose_depth
@@ -50,8 +50,11 @@ _HOMES = {
     "measure_receptive_field": "trimformer.attention.measures.receptive_field",
     "measure_similarity": "trimformer.attention.measures.similarity",
     "merge_profiles": "trimformer.records.merged_profile",
+    "organ_sums": "trimformer.attention.measures.organs",
     "profile_attention": "trimformer.attention",
+    "receptive_field_sums": "trimformer.attention.measures.receptive_field",
     "record_attention": "trimformer.attention",
+    "similarity_sums": "trimformer.attention.measures.similarity",
 }
 
 __all__ = [
@@ -78,8 +81,11 @@ __all__ = [
     "measure_receptive_field",
     "measure_similarity",
     "merge_profiles",
+    "organ_sums",
     "profile_attention",
+    "receptive_field_sums",
     "record_attention",
+    "similarity_sums",
 ]
 
 
