@@ -120,7 +120,7 @@ def test_the_story_typed_command_by_command(trimformer: Typed, run_copy: RunFold
     run = run_copy.path
     assert json.loads(trimformer("evaluate", run, "--json")[1])["split"] == "validation"
     assert "gray_matter" in trimformer("evaluate", run)[1]
-    assert "Foreground queries" in trimformer("inspect", run)[1]
+    assert "Foreground queries" in trimformer("inspect", run, "--field-slices", 1, "--explorer-slices", 0)[1]
     choice = json.loads(trimformer("choose", run, "--json")[1])
     assert choice["status"] in {"chosen", "inconclusive"}
     assert choice["reason"] in trimformer("choose", run)[1]

@@ -26,7 +26,7 @@ def test_it_trains_evaluates_profiles_chooses_and_compares(
         typed = ("train", "own-network.toml", *changes, "--set", f"model.num_blocks={num_blocks}", "--out", run)
         assert trimformer(*typed)[0] == 0
         assert trimformer("evaluate", run)[0] == 0
-    assert trimformer("inspect", deep)[0] == 0
+    assert trimformer("inspect", deep, "--field-slices", 1, "--explorer-slices", 1)[0] == 0
     assert trimformer("choose", deep, "--json")[0] == 0
     code, printed, _ = trimformer("compare", deep, shallow, "--out", tmp_path / "comparison", "--json")
     assert code == 0

@@ -29,11 +29,10 @@ class MeasureSums:
     Example:
         >>> import torch
         >>> import trimformer as tf
-        >>> from trimformer.attention.measures.similarity import similarity_sums
         >>> model = tf.create_model("unetr", num_classes=2, num_blocks=2, size="tiny", image_size=32, patch_size=8)
         >>> images = torch.randn(4, 1, 32, 32)
-        >>> sums = similarity_sums(model, [images[:2]])
-        >>> sums.merge(similarity_sums(model, [images[2:]]))
+        >>> sums = tf.similarity_sums(model, [images[:2]])
+        >>> sums.merge(tf.similarity_sums(model, [images[2:]]))
         >>> whole = tf.measure_similarity(model, [images])
         >>> np.allclose(sums.measures().measures["all/cka"], whole.measures["all/cka"], atol=1e-6)
         True
