@@ -89,7 +89,8 @@ class AttentionProfile:
     @property
     def fields(self) -> tuple[str, ...]:
         """The receptive fields that were measured, of `FIELDS`."""
-        return tuple(name for name in FIELDS if f"all/{name}/{FIELD_MEASURES[0]}" in self.model)
+        measured = {key.split("/")[1] for key in self.model if key.count("/") == 2}
+        return tuple(name for name in FIELDS if name in measured)
 
     def save(self, summary_file: Path, arrays_file: Path) -> None:
         """Write `attention.json` (means and 95 % intervals over patients) and `attention.npz` (per patient)."""
