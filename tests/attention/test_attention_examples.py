@@ -3,6 +3,8 @@ import pytest
 import torch
 
 import trimformer as tf
+from trimformer.attention.measures.relevance import class_relevance
+from trimformer.attention.showing.drawn_classes import relevance_of_classes
 from trimformer.attention.showing.examples import example_of_run, examples_of_runs, record_example, turned_upright
 from trimformer.data.catalogue import load_dataset
 from trimformer.data.preparation.native_grid import AS_STORED, NativeGrid
@@ -72,6 +74,20 @@ def test_a_slice_turned_upright_keeps_who_looks_where(model: torch.nn.Module) ->
     np.testing.assert_array_equal(turned.components[:, after], example.components[:, before])
 
 
+def test_relevance_is_that_of_every_class_where_the_model_draws_it(model: torch.nn.Module, image: torch.Tensor) -> None:
+    handle = model.register_forward_hook(lambda _model, _images, logits: logits - logits.mean(dim=(2, 3), keepdim=True))
+    found = relevance_of_classes(model, image[None], {1: "disc", 2: "bar"})
+    with torch.no_grad():
+        drawn = model.eval()(image[None]).argmax(dim=1)
+    for value, name in ((1, "disc"), (2, "bar")):
+        np.testing.assert_array_equal(found[name].mask, drawn[0] == value)
+        expected = class_relevance(model, image[None], value, drawn == value).patches[0]
+        np.testing.assert_allclose(found[name].patches[-1], expected, atol=1e-6)
+        assert found[name].patches.shape == (2, 16)
+    assert relevance_of_classes(model, image[None], {7: "never drawn"}) == {}
+    handle.remove()
+
+
 def test_a_run_shows_its_first_patients_most_labelled_slice(trained_run: RunFolder) -> None:
     example = example_of_run(trained_run)
     dataset = load_dataset(trained_run.experiment().data)
@@ -79,6 +95,7 @@ def test_a_run_shows_its_first_patients_most_labelled_slice(trained_run: RunFold
     assert labels is not None
     assert example.patient_id == dataset.training[0].patient_id
     assert example.slice_index == np.count_nonzero(labels, axis=(1, 2)).argmax()
+    assert set(example.relevance) <= set(dataset.labels.values())
     assert example.foreground.sum() == np.count_nonzero(labels[example.slice_index])
     pair = examples_of_runs({"a": trained_run, "b": trained_run}, example.patient_id, 2)
     assert pair["a"].shows_the_slice_of(pair["b"])
