@@ -26,7 +26,7 @@ from trimformer.records.run_folder import RunFolder
 MEASURES = ("similarity", "organs", "receptive_field")
 
 FIELD_SLICES = 4
-"""Slices of a patient whose receptive field is measured: each costs some tens of backward passes."""
+"""Slices of a patient whose receptive field is measured: each costs about twenty predictions of a 12-block UNETR."""
 
 FIELD_TOKENS = 4
 """Queries of such a slice, among its foreground patches and as many among all."""

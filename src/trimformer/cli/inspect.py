@@ -31,7 +31,7 @@ def inspect(
         typer.Option(
             min=0,
             help="Slices of each patient whose effective receptive field is measured, a gate of the rule; each costs "
-            "some fifty backward passes through a 12-block model. 0: none.",
+            "about twenty predictions of a 12-block UNETR. 0: none.",
         ),
     ] = 4,
     explorer_slices: Annotated[
