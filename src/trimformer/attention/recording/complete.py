@@ -21,7 +21,7 @@ def check_complete(model: nn.Module, events: Sequence[Event], names: Sequence[st
     """
     ran = {event.stack[-1] for event in events if event.kind == "module"}
     attended = {name for event in events if event.kind == "attention" for name in event.stack}
-    softmaxes = [event.stack[-1] for event in events if event.kind == "softmax" and event.of_product]
+    softmaxes = [_around_softmax(event) for event in events if event.kind == "softmax" and event.of_product]
     alike = [
         sibling
         for name in dict.fromkeys(names)
@@ -35,6 +35,12 @@ def check_complete(model: nn.Module, events: Sequence[Event], names: Sequence[st
             "Their attention runs in another kernel, or changes its maps after the softmax: switch that off, or give "
             "record_attention an AttentionAdapter.",
         )
+
+
+def _around_softmax(event: Event) -> str:
+    """The module that takes a softmax; where that is a module of its own, the one around it."""
+    is_module = isinstance(event.module, nn.Softmax) and len(event.stack) > 1
+    return event.stack[-2 if is_module else -1]
 
 
 def _of_the_same_class(model: nn.Module, name: str) -> list[str]:
