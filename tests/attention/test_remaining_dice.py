@@ -11,7 +11,9 @@ import pytest
 import torch
 from foreign_networks import AsSegmentation, foreign, traces
 from made_patients import LABELS, made_patient
+from timm.models.swin_transformer import SwinTransformer
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from trimformer.attention.ablation.causal_radius import causal_radius, causal_radius_of_run, default_radii
 from trimformer.attention.ablation.limited import limited_attention
@@ -293,3 +295,23 @@ def test_what_cannot_be_measured_is_said() -> None:
         pass
     with pytest.raises(UserError, match="are found first"), skipped_blocks(foreign("vit"), after=1):
         pass
+
+
+class Windowed(nn.Module):
+    """Stages of attention in windows, made a map of logits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stages: Any = SwinTransformer(
+            img_size=32, window_size=4, in_chans=1, embed_dim=8, depths=(2, 2), num_heads=(1, 1)
+        )
+        self.head = nn.Conv2d(16, 3, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        features: Tensor = self.stages.forward_features(images)
+        return F.interpolate(self.head(features.permute(0, 3, 1, 2)), scale_factor=8)
+
+
+def test_attention_in_windows_is_refused_with_its_reason() -> None:
+    with pytest.raises(UserError, match=r"A transformer is one .* sequence|stages"):
+        causal_radius(Windowed().eval(), PATIENTS, LABELS, [0.0])
