@@ -3,7 +3,7 @@
 import copy
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from trimformer.records.errors import UserError
 
@@ -19,10 +19,14 @@ def permuted_twin(model: nn.Module, seed: int = 0) -> nn.Module:
     """
     twin = _copy(model)
     generator = torch.Generator().manual_seed(seed)
+    orders: dict[int, Tensor] = {}  # to draw one takes longest: tensors of one size share it, each from its own start
     with torch.no_grad():
         for parameter in twin.parameters():
-            order = torch.randperm(parameter.numel(), generator=generator).to(parameter.device)
-            parameter.copy_(parameter.flatten()[order].view_as(parameter))
+            count = parameter.numel()
+            if count not in orders:
+                orders[count] = torch.randperm(count, generator=generator).to(parameter.device)
+            start = int(torch.randint(count, (), generator=generator))
+            parameter.copy_(parameter.flatten()[orders[count].roll(start)].view_as(parameter))
     return twin
 
 

@@ -1,6 +1,6 @@
 """One batch through a sequence of blocks, measured block by block while it runs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from trimformer.attention.measures.geometry import Region, covering_tokens, token_distances
 from trimformer.attention.measures.region_measures import RegionMeasures, Values, named
 from trimformer.attention.measures.region_sums import RegionSums
-from trimformer.attention.measures.rollout import half_identity, norm_weighted
+from trimformer.attention.measures.rollout import HeadProducts, half_identity, head_products, norm_weighted
 from trimformer.attention.transformer.blocks import Transformer
 from trimformer.attention.transformer.observe import AttentionCall, observe_attention
 from trimformer.attention.transformer.token_grid import TokenGrid
@@ -28,12 +28,13 @@ class AllBlocksSeenError(Exception):
 class Watcher:
     """Measures every block of one forward pass on every region; only what concerns patches, never prefix tokens."""
 
-    def __init__(self, transformer: Transformer, regions: Regions) -> None:
+    def __init__(self, transformer: Transformer, regions: Regions, products: dict[int, HeadProducts]) -> None:
         self.mean_maps: list[Tensor] = []
         self.num_heads = 0
         self._num_blocks = len(transformer.blocks)
         self._grid = transformer.grid
         self._regions = regions
+        self._products = products
         self._rollouts: dict[str, Tensor] = {}
         self._blocks: list[Values] = []
         self._sums = RegionSums([measure.region for measure in regions.values()])
@@ -44,7 +45,10 @@ class Watcher:
         mean = maps.mean(dim=1)
         self.num_heads = maps.shape[1]
         self.mean_maps.append(self._grid.of_patches(mean))
-        steps = {"norm_weighted": norm_weighted(call, maps), "half_residual": half_identity(mean)}
+        if call.index not in self._products:
+            self._products[call.index] = head_products(call)
+        weighted = norm_weighted(call, maps, self._products[call.index])
+        steps = {"norm_weighted": weighted, "half_residual": half_identity(mean)}
         for name, step in steps.items():
             self._rollouts[name] = step @ self._rollouts[name] if name in self._rollouts else step
         fields = {name: self._grid.of_patches(rollout) for name, rollout in self._rollouts.items()}
@@ -87,6 +91,8 @@ class SequenceSubject:
 
     model: nn.Module
     transformer: Transformer
+    products: dict[int, HeadProducts] = field(default_factory=dict)
+    """`head_products` of every block that has run: the weights do not change while a network is profiled."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -109,7 +115,7 @@ class SequenceSubject:
         Raises:
             UserError: Not every block ran its attention where it can be seen.
         """
-        watcher = Watcher(self.transformer, regions_of(batch, self.transformer.grid))
+        watcher = Watcher(self.transformer, regions_of(batch, self.transformer.grid), self.products)
         try:
             with observe_attention(self.transformer.blocks, watcher):
                 self.model(batch.images)

@@ -65,7 +65,7 @@ def inspect(
     """Measure what every block's attention looks at, and write it into the run's folder.
 
     Always: distance, far-field ratio, mixing, entropy, query-key information, sinks and rollouts of every block and
-    head (one pass over the training patients, and a quarter for the permuted twin); similarity of blocks and which
+    head (one pass over the training patients, and one slice in sixteen for the permuted twin); similarity of blocks and which
     organ sees which (a second pass); the receptive field; the explorer.
     """
     _only_with("--figures", figures, format=file_format, block=block, head=head, patient=patient, out=out)

@@ -7,6 +7,7 @@ from torch import Tensor
 from trimformer.attention.transformer.observe import AttentionCall
 
 Field = Float[Tensor, "batch queries keys"]
+HeadProducts = Float[Tensor, "heads_times_depth heads_times_depth"]
 
 
 def half_residual(maps: Float[Tensor, "batch heads queries keys"]) -> Field:
@@ -19,34 +20,57 @@ def half_identity(mean: Field) -> Field:
     return (mean + torch.eye(mean.shape[-1], dtype=mean.dtype, device=mean.device)) / 2
 
 
-def norm_weighted(call: AttentionCall, maps: Float[Tensor, "batch heads queries keys"]) -> Field:
+def norm_weighted(
+    call: AttentionCall, maps: Float[Tensor, "batch heads queries keys"], products: HeadProducts | None = None
+) -> Field:
     """One block's step from the norms of what is really added up. Rows sum to 1.
 
     Entry (i, j) is the norm of sum_h a_ij^h W_O^h v_j^h, plus the residual x_i where i = j (Kobayashi et al. 2021,
     equation 5 without the layer norm), divided by the row's sum. A norm is a quadratic form in the heads' attention
-    with the Gram matrix of token j's head outputs (and its residual), so no vector per pair is ever made. The images
-    come one after the other, so that what is between stays in the processor's cache.
+    with the Gram matrix of what token j's heads add, so no vector per pair is ever made.
+
+    Args:
+        call: What the block gave to its attention.
+        maps: Its attention after the softmax.
+        products: `head_products` of the block, where they are at hand from an earlier batch.
     """
-    _, num_heads, _, depth = call.value.shape
-    weight = call.output_weight().detach().view(-1, num_heads, depth).permute(1, 2, 0).contiguous()
-    value, inputs = call.value.to(weight.dtype), call.block_input.to(weight.dtype)
-    norms = torch.stack([_norms(*image, weight) for image in zip(maps, value, inputs, strict=True)])
+    weight = call.output_weight().detach()
+    products = head_products(call) if products is None else products
+    heads = call.value.transpose(1, 2).to(weight.dtype)  # batch, keys, heads, depth
+    gram = _gram(heads, products).to(maps.dtype)
+    inputs = call.block_input.to(weight.dtype)
+    towards = ((inputs @ weight).view_as(heads) * heads).sum(dim=-1)  # batch, keys, heads: x_j W_O^h v_j^h
+    diagonal = maps.diagonal(dim1=-2, dim2=-1).transpose(1, 2)
+    residual = 2 * (diagonal * towards).sum(dim=-1) + inputs.square().sum(dim=-1)  # the residual is added once
+    squares = _quadratic_forms(maps, gram)
+    squares.diagonal(dim1=-2, dim2=-1).add_(residual)
+    norms = squares.clamp(min=0).sqrt()
     return norms / norms.sum(dim=-1, keepdim=True)
 
 
-def _norms(
-    maps: Float[Tensor, "heads queries keys"],
-    value: Float[Tensor, "heads keys depth"],
-    inputs: Float[Tensor, "keys width"],
-    weight: Float[Tensor, "heads depth width"],
-) -> Float[Tensor, "queries keys"]:
-    """Of what each query adds up from each key, the residual of the query itself included."""
-    num_heads = len(maps)
-    added = torch.cat([value @ weight, inputs[None]]).to(maps.dtype).transpose(0, 1)  # keys, heads and residual, width
-    gram = added @ added.transpose(1, 2)
-    by_key = maps.permute(2, 1, 0).contiguous()  # keys, queries, heads
-    squares = ((by_key @ gram[:, :num_heads, :num_heads]) * by_key).sum(dim=-1).T
-    diagonal = maps.diagonal(dim1=-2, dim2=-1).T
-    own = torch.cat([diagonal, torch.ones_like(diagonal[:, :1])], dim=1)  # the residual is added once
-    own_squares = ((own[:, None] @ gram)[:, 0] * own).sum(dim=-1)
-    return squares.diagonal_scatter(own_squares).clamp(min=0).sqrt()
+def head_products(call: AttentionCall) -> HeadProducts:
+    """W_O^T W_O: the products between what any two entries of the heads add. They depend on the weights alone."""
+    weight = call.output_weight().detach()
+    return weight.T @ weight
+
+
+def _gram(heads: Float[Tensor, "batch keys heads depth"], products: HeadProducts) -> Tensor:
+    """The products of what every two heads add of each key: (batch, keys, heads, heads), each pair computed once."""
+    *leading, num_heads, depth = heads.shape
+    flat = heads.reshape(-1, num_heads, depth)
+    gram = flat.new_empty(len(flat), num_heads, num_heads)
+    for head in range(num_heads):
+        begin = head * depth
+        added = flat[:, head] @ products[begin : begin + depth, begin:]
+        row = (added.view(len(flat), -1, depth) * flat[:, head:]).sum(dim=-1)
+        gram[:, head, head:], gram[:, head:, head] = row, row
+    return gram.view(*leading, num_heads, num_heads)
+
+
+def _quadratic_forms(maps: Float[Tensor, "batch heads queries keys"], gram: Tensor) -> Field:
+    """a^T G_j a for the heads' attention a to key j; image by image, so that it stays in the processor's cache."""
+    forms = []
+    for image, of_keys in zip(maps, gram, strict=True):
+        by_key = image.permute(2, 1, 0).contiguous()  # keys, queries, heads
+        forms.append(((by_key @ of_keys) * by_key).sum(dim=-1).T)
+    return torch.stack(forms)
