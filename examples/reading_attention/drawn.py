@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
+from numpy.typing import ArrayLike
 
 from trimformer.report.attention.axes import BELOW, MARKERS, heading
 from trimformer.report.attention.marks import DARK, LIGHT
@@ -95,7 +96,7 @@ def foreground() -> Sheet:
     panels = [
         Panel("Foreground", shades(made_maps.DISC.double().numpy().reshape(14, 14))),
         Panel("A query on it", tile(attention[inside]), "looks near", marks=frame(inside, 14)),
-        Panel("A query beside it", tile(attention[outside]), "looks all over", marks=frame(outside, 14)),
+        Panel("A query beside it", tile(attention[outside]), "uniform", marks=frame(outside, 14)),
     ]
     on_disc, on_all = made_maps.foreground_and_all()
     words = (
@@ -141,10 +142,13 @@ def receptive_field() -> Sheet:
     panels = []
     for kind in made_networks.VALUES:
         found = made_networks.reached(kind)
-        outside = f"{100 * found.far['outside the patch']:.0f} % outside"
+        outside = f"{100 * found.far['outside the patch']:.0f} %"
         pixels = np.nan_to_num(found.picture)
         panels.append(Panel(kind.capitalize(), tile(pixels.ravel() / pixels.sum()), outside))
-    words = "Mean over queries, by place relative to the query: its own patch is in the middle."
+    words = (
+        "Mean over queries, by place relative to the query: its own patch is in the middle; the rim has no query. "
+        "Percent: what lies outside the own patch."
+    )
     scale = Scale.around_one(LIMIT, "times an even share (log scale)")
     return Sheet("Effective receptive field after three blocks", words, [Row(panels)], 3, None, NARROWER, scale)
 
@@ -202,11 +206,12 @@ def used(measured: LampMeasured) -> Figure:
     return figure
 
 
-def tile(weights: np.ndarray) -> Pixels:
+def tile(weights: ArrayLike) -> Pixels:
     """One query's attention; the colour is the weight over that of uniform attention, log scale."""
-    times_uniform = np.maximum(np.asarray(weights, dtype=float) * len(weights), 1e-12)
+    row = np.asarray(weights, dtype=float)
+    times_uniform = np.maximum(row * len(row), 1e-12)
     strength = np.clip(0.5 + 0.5 * np.log2(times_uniform) / np.log2(LIMIT), 0, 1)
-    side = round(len(weights) ** 0.5)
+    side = round(len(row) ** 0.5)
     return colours(strength.reshape(side, side))
 
 

@@ -47,7 +47,8 @@ class LampBlock(nn.Module):
         """Tokens (batch, tokens, width) to the same."""
         query, key, value = self.qkv(tokens).unflatten(-1, (3, 1, WIDTH)).permute(2, 0, 3, 1, 4)
         mixed = F.scaled_dot_product_attention(query, key, value)
-        return tokens + self.proj(mixed.transpose(1, 2).flatten(2))
+        written: Tensor = self.proj(mixed.transpose(1, 2).flatten(2))
+        return tokens + written
 
 
 class LampNetwork(nn.Module):
@@ -57,11 +58,10 @@ class LampNetwork(nn.Module):
         super().__init__()
         self.patches = nn.Conv2d(1, WIDTH, PATCH, stride=PATCH)
         self.blocks = nn.ModuleList([LampBlock(gain=8.0), LampBlock(gain=8.0), LampBlock(0.0, CONSTANT)])
-        for parameter in self.patches.parameters():
-            nn.init.zeros_(parameter)
+        weight, bias = self.patches.parameters()
         with torch.no_grad():
-            self.patches.weight[BRIGHTNESS] = 1 / PATCH**2
-            self.patches.bias[ONE] = 1.0
+            weight.zero_()[BRIGHTNESS] = 1 / PATCH**2
+            bias.zero_()[ONE] = 1.0
 
     def forward(self, images: Tensor) -> Tensor:
         """The square is found in the pixels themselves; only whether it is lit comes from the tokens."""

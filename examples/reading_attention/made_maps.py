@@ -7,9 +7,9 @@ from trimformer.attention.measures.geometry import Region, token_distances
 from trimformer.attention.measures.region_measures import RegionMeasures
 from trimformer.attention.measures.rollout import half_identity
 
-GRID, PATCH = (14, 14), 16
+GRID = (14, 14)
 NUM_PATCHES = 196
-DISTANCE_PX = token_distances(GRID, (PATCH, PATCH))
+DISTANCE_PX = token_distances(GRID, (16.0, 16.0))
 ROWS, COLUMNS = torch.arange(NUM_PATCHES) // 14, torch.arange(NUM_PATCHES) % 14
 CORNER, CENTRE = 0, 7 * 14 + 7
 LESION = ((ROWS - 3).abs() <= 1) & ((COLUMNS - 10).abs() <= 1)
@@ -20,7 +20,7 @@ EVERY = RegionMeasures(Region.of(torch.ones(1, NUM_PATCHES, dtype=torch.bool), D
 
 def local(sigma: float) -> Tensor:
     """Attention (queries, keys) that falls off as a Gaussian, sigma in tokens; the query itself included."""
-    return torch.softmax(-((DISTANCE_PX / PATCH / sigma) ** 2) / 2, dim=-1)
+    return torch.softmax(-((DISTANCE_PX / 16 / sigma) ** 2) / 2, dim=-1)
 
 
 def looking_at(keys: Tensor) -> Tensor:
@@ -57,11 +57,11 @@ def without_sinks(maps: Tensor) -> tuple[float, float]:
 
 def rolled_out(maps: Tensor, num_blocks: int = 12) -> list[float]:
     """The far-field ratio of the half-residual rollout after 1, 2, ... blocks that all have this map."""
-    step, field = half_identity(maps), torch.eye(NUM_PATCHES, dtype=torch.float64)
+    step, field = half_identity(maps[None]), torch.eye(NUM_PATCHES, dtype=torch.float64)[None]
     ratios = []
     for _ in range(num_blocks):
         field = step @ field
-        ratios.append(float(EVERY.field(field[None])["far_field_ratio"]))
+        ratios.append(float(EVERY.field(field)["far_field_ratio"]))
     return ratios
 
 
@@ -73,4 +73,5 @@ def background_map() -> Tensor:
 def foreground_and_all() -> tuple[float, float]:
     """The far-field ratio of that map on the disc's queries and keys, and on all patches."""
     disc = RegionMeasures(Region.of(DISC[None], DISTANCE_PX, DISTANCE_PX))
-    return tuple(measures_of(background_map(), each)["far_field_ratio"] for each in (disc, EVERY))
+    on_disc, on_all = (measures_of(background_map(), each)["far_field_ratio"] for each in (disc, EVERY))
+    return on_disc, on_all

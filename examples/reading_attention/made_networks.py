@@ -35,8 +35,9 @@ def reached(kind: str) -> Reached:
     """What four measures say of a small UNETR whose values were overwritten."""
     torch.manual_seed(0)
     model = tf.create_model("unetr", num_classes=2, num_blocks=3, size="tiny", image_size=112, patch_size=8)
-    for block in model.transformer.blocks:
-        _overwrite_values(block.attn.qkv, kind)
+    for name, module in model.named_modules():
+        if name.endswith("attn.qkv"):
+            _overwrite_values(module, kind)
     images = torch.randn(1, 1, 112, 112, generator=torch.Generator().manual_seed(1))
     profile = tf.profile_attention(model, [images]).model
     field = tf.measure_receptive_field(model, [images], tokens_per_slice=8)
@@ -51,8 +52,9 @@ def reached(kind: str) -> Reached:
 
 
 @torch.no_grad()
-def _overwrite_values(qkv: nn.Linear, kind: str) -> None:
+def _overwrite_values(qkv: nn.Module, kind: str) -> None:
     """The last third of the layer gives the values."""
+    assert isinstance(qkv, nn.Linear)
     width = qkv.in_features
     if kind != VALUES[0]:
         qkv.weight[2 * width :] = 0
