@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -72,9 +73,9 @@ def of_streaming(given: argparse.Namespace) -> list[Figure]:
     """Memory and time against the number of slices; two blocks, since both are about slices."""
     model = unetr(given.size, 2)
     few, many = MEMORY_SLICES
-    tf.profile_attention(model, batches(few))  # what is loaded once
-    growth = [peak_growth(lambda count=count: tf.profile_attention(model, batches(count))) for count in (few, many)]
-    times = [seconds(lambda count=count: tf.profile_attention(model, batches(count))) for count in (4 * few, 8 * few)]
+    profile(model, few)  # what is loaded once
+    growth = [peak_growth(partial(profile, model, count)) for count in (few, many)]
+    times = [seconds(partial(profile, model, count)) for count in (4 * few, 8 * few)]
     more = (growth[1] - growth[0]) / MEGABYTE
     return [
         Figure(f"MB of memory for {many} slices above {few}", more, 50, is_floor=False),
@@ -104,10 +105,10 @@ def of_peers(given: argparse.Namespace) -> list[Figure]:
 
     vit = timm_vit(given.size, given.blocks)
     count = min(given.slices, 4 * BATCH_SIZE)  # the maps of more would fill the memory: that is the point
-    ours = min(seconds(lambda: tf.profile_attention(vit, batches(count))) for _ in range(given.rounds))
+    ours = min(seconds(partial(profile, vit, count)) for _ in range(given.rounds))
     figures = []
     for name, maps_of in (("timm's", timms), ("MONAI's", monais)):
-        theirs = min(seconds(lambda get=maps_of: maps_and_numpy(get, count)) for _ in range(given.rounds))
+        theirs = min(seconds(partial(maps_and_numpy, maps_of, count)) for _ in range(given.rounds))
         title = f"{name} maps and NumPy for some of the measures, in times of the profile"
         figures.append(Figure(title, theirs / ours, 1, is_floor=True))
     return figures
@@ -122,15 +123,19 @@ def ratio(model: nn.Module, given: argparse.Namespace, precision: AbstractContex
             for batch in batches(given.slices):
                 model(batch.images)
 
-    def profile() -> None:
+    def profiled() -> None:
         with precision:
-            tf.profile_attention(model, batches(given.slices))
+            profile(model, given.slices)
 
     with torch.inference_mode(), precision:
         model(next(batches(BATCH_SIZE)).images)  # libraries choose their kernels once
-    rounds = [(seconds(plain), seconds(profile)) for _ in range(given.rounds)]
-    inference, profiled = (min(times) for times in zip(*rounds, strict=True))
-    return profiled / inference
+    rounds = [(seconds(plain), seconds(profiled)) for _ in range(given.rounds)]
+    return min(measured for _, measured in rounds) / min(inference for inference, _ in rounds)
+
+
+def profile(model: nn.Module, slices: int) -> None:
+    """All that `profile_attention` measures of so many slices."""
+    tf.profile_attention(model, batches(slices))
 
 
 def batches(slices: int) -> Iterator[tf.Batch]:

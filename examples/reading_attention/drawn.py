@@ -22,7 +22,6 @@ from trimformer.report.attention.sheets import Panel, Row, Scale, Sheet, draw_sh
 from trimformer.report.pictures import Pixels, colours
 from trimformer.report.themes import SERIES, UNIFORM
 
-DOTS = 150
 NARROWER = 5.4
 """Inches of a sheet with three pictures a row."""
 
@@ -30,8 +29,8 @@ LIMIT = 16
 QUERIES = {"a central query": made_maps.CENTRE, "a query near a corner": 14 * 11 + 2}
 
 
-def draw_all(folder: Path, measured: LampMeasured) -> None:
-    """Write every picture as PNG into the folder."""
+def draw_all(folder: Path, measured: LampMeasured, dots: int = 150) -> None:
+    """Write every picture as PNG into the folder, with so many dots an inch."""
     with rc_context(PAPER_STYLE):
         figures = {
             "maps": draw_sheet(maps()),
@@ -44,7 +43,7 @@ def draw_all(folder: Path, measured: LampMeasured) -> None:
         }
         folder.mkdir(parents=True, exist_ok=True)
         for name, figure in figures.items():
-            figure.savefig(folder / f"attention-{name}.png", dpi=DOTS, facecolor="white", pil_kwargs={"optimize": True})
+            figure.savefig(folder / f"attention-{name}.png", dpi=dots, facecolor="white", pil_kwargs={"optimize": True})
 
 
 def maps() -> Sheet:

@@ -60,7 +60,7 @@ def of_networks() -> Iterator[str]:
     vit = random_vit().model
     names = {"distance_ratio": "distance ratio", "entropy": "entropy", "far_field_ratio": "F"}
     found = ", ".join(f"{words} {vit[f'all/{name}'].mean():.3f}" for name, words in names.items())
-    yield f"untrained ViT-B/16: {found}"
+    yield f"untrained ViT-B/16, first block: {found}"
     for kind in VALUES:
         yield f"{kind:21}" + "".join(f"  {name} {value:.2f}" for name, value in reached(kind).far.items())
 

@@ -51,7 +51,7 @@ def test_the_numbers_in_the_sentences_are_printed(printed: list[str]) -> None:
 
 def test_every_picture_of_the_page_is_drawn(example: Any, measured: Any, tmp_path: Path) -> None:
     shown = set(re.findall(r"images/(attention-\w+\.png)", PAGE))
-    example["drawn"].draw_all(tmp_path, measured)
+    example["drawn"].draw_all(tmp_path, measured, dots=30)
     assert {path.name for path in tmp_path.iterdir()} == shown
     kept = list((ROOT / "docs/images").glob("attention-*.png"))
     assert {path.name for path in kept} == shown

@@ -2,19 +2,18 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from timm.models.swin_transformer import SwinTransformer
+from torch import nn
 
-from trimformer.attention import run_measures
 from trimformer.attention.measures.organs import measure_organs
 from trimformer.attention.measures.similarity import measure_similarity
 from trimformer.attention.run_measures import MEASURES, RunMeasures, measure_run
 from trimformer.attention.run_subject import RunSubject, spread_slices
 from trimformer.data.catalogue import load_dataset
-from trimformer.records.errors import UserError
 from trimformer.records.patient_measures import PatientMeasures
 from trimformer.records.profile import AttentionProfile
 from trimformer.records.progress import silent
@@ -42,7 +41,6 @@ def test_everything_is_measured_of_all_patients_and_told(measured: tuple[RunMeas
     assert found.measures["organs"].measures["share"].shape == (patients, 2, 3, 3, 3)
     assert list(dict.fromkeys(name for name, _, _ in told)) == [
         "measuring attention",
-        "comparing blocks and organs",
         "measuring receptive fields",
     ]
     assert all(done <= total for _, done, total in told)
@@ -89,13 +87,15 @@ def test_what_cannot_be_measured_is_left_out_with_the_reason(
     assert unlabelled.left_out == {"organs": "no patient has labels", "receptive_field": "not asked for"}
     assert unlabelled.first_blocks() == {}
 
-    def refuse(*_: Any) -> None:
-        raise UserError("A transformer is one sequence", "windows", "Give another network.")
-
-    monkeypatch.setattr(run_measures, "batches_with_transformer", refuse)
+    size = one.images.shape[-1]
+    swin: nn.Module = SwinTransformer(
+        img_size=size, in_chans=1, num_classes=2, embed_dim=8, depths=(2,), num_heads=(2,), window_size=4
+    ).eval()
+    monkeypatch.setattr(RunSubject, "of", lambda _: replace(subject, model=swin, patients=(one,)))
     windowed = measure_run(trained_run)
-    assert list(windowed.left_out) == list(MEASURES)
-    assert all("found windows" in why for why in windowed.left_out.values())
+    assert not windowed.measures
+    assert windowed.left_out == dict.fromkeys(MEASURES, windowed.profile.no_rollout)
+    assert windowed.profile.no_rollout
 
 
 def test_slices_are_spread_over_those_with_a_label(trained_run: RunFolder) -> None:

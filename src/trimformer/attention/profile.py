@@ -7,17 +7,18 @@ from itertools import chain
 import torch
 from torch import Tensor, nn
 
+from trimformer.attention.beside import BesideOf
 from trimformer.attention.fingerprint import fingerprint
 from trimformer.attention.measures.region_measures import Values
 from trimformer.attention.measures.sums import PatientMeans
-from trimformer.attention.profile_windows import StagedSubject, staged_subject
+from trimformer.attention.profile_windows import StagedSubject, StagedWatcher, staged_subject
 from trimformer.attention.transformer.blocks import find_transformer
 from trimformer.attention.transformer.evaluating import evaluating
-from trimformer.attention.transformer.passes import UNNAMED
+from trimformer.attention.transformer.passes import on_device
 from trimformer.attention.transformer.token_grid import TokenGrid
 from trimformer.attention.twin import permuted_twin
 from trimformer.attention.twin_sample import TwinMeans
-from trimformer.attention.watch import SequenceSubject, foreground_of
+from trimformer.attention.watch import SequenceSubject, Watcher, foreground_of
 from trimformer.data.batch import Batch
 from trimformer.records.errors import UserError
 from trimformer.records.profile import REGIONS, Arrays, AttentionProfile
@@ -53,8 +54,24 @@ def profile_attention(
         >>> profile.grid_size, profile.model["all/distance_mm"].shape, profile.fields
         ((4, 4), (1, 2, 3), ('norm_weighted', 'half_residual', 'per_block'))
     """
-    on_device = (_on_device(batch, model) for batch in batches)
-    first = next(on_device, None)
+    return profile_beside(model, batches, None, seed=seed, grid=grid)
+
+
+def profile_beside(
+    model: nn.Module,
+    batches: Iterable[Batch | Tensor],
+    beside: BesideOf | None,
+    *,
+    seed: int = 0,
+    grid: TokenGrid | None = None,
+) -> AttentionProfile:
+    """The same, and something else measured in the same forward passes; networks with windows or stages do without it.
+
+    Raises:
+        UserError: As for `profile_attention`.
+    """
+    told = (_told(batch, model) for batch in batches)
+    first = next(told, None)
     if first is None:
         raise UserError("A profile needs at least one batch", "none", "Give batches of images.")
     own, twin, uniform = PatientMeans(), TwinMeans(), PatientMeans()
@@ -62,8 +79,8 @@ def profile_attention(
     with evaluating(model), evaluating(twin_model), torch.inference_mode():
         subject = _subject(model, first.images, grid)
         twin_subject = _subject(twin_model, first.images, grid, subject)
-        for batch in chain([first], on_device):
-            watched = subject.watch(batch)
+        for batch in chain([first], told):
+            watched = _watch(subject, batch, beside)
             example.consider(batch, watched.example_maps())
             _add(own, batch, watched.values(), watched.weights())
             _add(uniform, batch, watched.uniform(), watched.weights())
@@ -104,6 +121,12 @@ def _subject(
         return staged_subject(model, images, error)
 
 
+def _watch(subject: SequenceSubject | StagedSubject, batch: Batch, beside: BesideOf | None) -> Watcher | StagedWatcher:
+    if beside is None or isinstance(subject, StagedSubject):
+        return subject.watch(batch)
+    return subject.watch(batch, beside(batch, subject.transformer))
+
+
 def _add(means: PatientMeans, batch: Batch, values: Values, weights: Mapping[str, Tensor]) -> None:
     for region in REGIONS:
         chosen = {name: value for name, value in values.items() if name.startswith(f"{region}/")}
@@ -131,10 +154,7 @@ class _Example:
             }
 
 
-def _on_device(batch: Batch | Tensor, model: nn.Module) -> Batch:
-    """The batch where the model is; a plain tensor becomes one of a patient whom nobody names."""
-    batch = batch if isinstance(batch, Batch) else Batch(images=batch)
-    device = next(model.parameters()).device
-    foreground = foreground_of(batch).to(device)
-    named = batch.patient_ids or (UNNAMED,) * len(batch.images)
-    return replace(batch, images=batch.images.to(device), labels=None, foreground=foreground, patient_ids=named)
+def _told(batch: Batch | Tensor, model: nn.Module) -> Batch:
+    """The batch where the model is, with a foreground, which is empty where nobody tells one."""
+    batch = on_device(batch, model)
+    return replace(batch, foreground=foreground_of(batch))

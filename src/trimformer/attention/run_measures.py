@@ -4,19 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from trimformer.attention.measures.first_sight import first_sights, sight_table
-from trimformer.attention.measures.measure_sums import MeasureSums
-from trimformer.attention.measures.organs import OrganWatcher, empty_organs
 from trimformer.attention.measures.receptive_field import measure_receptive_field
-from trimformer.attention.measures.similarity import SimilarityWatcher, empty_similarity
-from trimformer.attention.profile import profile_attention
+from trimformer.attention.profile import profile_beside
 from trimformer.attention.run_subject import RunSubject
-from trimformer.attention.transformer.evaluating import evaluating
-from trimformer.attention.transformer.observe import observe_attention
-from trimformer.attention.transformer.passes import batches_with_transformer
-from trimformer.attention.transformer.states import run_blocks
+from trimformer.attention.similarity_and_organs import SimilarityAndOrgans
 from trimformer.records.errors import UserError
 from trimformer.records.patient_measures import PatientMeasures
 from trimformer.records.profile import AttentionProfile
@@ -63,7 +55,7 @@ def measure_run(
 ) -> RunMeasures:
     """Measure a run's best weights on its training patients, never on those that are reported; nothing is written.
 
-    The profile sees every slice once, similarity and organs share a second pass, and the receptive field takes a few
+    The profile, similarity and organs see every slice once, in the same forward pass; the receptive field takes a few
     slices of each patient.
 
     Args:
@@ -76,41 +68,20 @@ def measure_run(
         UserError: The run has no weights yet, or no attention of its model can be seen.
     """
     subject = RunSubject.of(run)
-    profile = profile_attention(subject.model, subject.batches("measuring attention", progress), seed=subject.seed)
-    measures: dict[str, PatientMeasures] = {}
-    left_out: dict[str, str] = {}
+    beside = SimilarityAndOrgans(subject.model, subject.labels)
+    profile = profile_beside(subject.model, subject.batches("measuring attention", progress), beside, seed=subject.seed)
+    if profile.no_rollout:
+        return RunMeasures(profile, {}, dict.fromkeys(MEASURES, profile.no_rollout))
+    measures, left_out = beside.measures(), dict[str, str]()
+    if "organs" not in measures:
+        left_out["organs"] = "no patient has labels"
+    if field_slices == 0:
+        return RunMeasures(profile, measures, left_out | {"receptive_field": "not asked for"})
+    batches = subject.spread_batches(field_slices, "measuring receptive fields", progress)
     try:
-        measures |= _similarity_and_organs(subject, progress)
-        if "organs" not in measures:
-            left_out["organs"] = "no patient has labels"
-        if field_slices > 0:
-            batches = subject.spread_batches(field_slices, "measuring receptive fields", progress)
-            measures["receptive_field"] = measure_receptive_field(
-                subject.model, batches, tokens_per_slice=field_tokens, seed=subject.seed
-            )
-        else:
-            left_out["receptive_field"] = "not asked for"
-    except UserError as error:  # what has no single sequence of blocks has a profile all the same
-        missing = (name for name in MEASURES if name not in measures)
-        left_out = dict.fromkeys(missing, str(error)) | left_out
+        measures["receptive_field"] = measure_receptive_field(
+            subject.model, batches, tokens_per_slice=field_tokens, seed=subject.seed
+        )
+    except UserError as error:  # a network without gradients has a profile all the same
+        left_out["receptive_field"] = str(error)
     return RunMeasures(profile, measures, left_out)
-
-
-def _similarity_and_organs(subject: RunSubject, progress: Progress) -> dict[str, PatientMeasures]:
-    """Both from one pass; organs of those patients that have labels."""
-    model, batches = subject.model, subject.batches("comparing blocks and organs", progress)
-    transformer, told = batches_with_transformer(model, batches)
-    sums: dict[str, MeasureSums] = {"similarity": empty_similarity(model, transformer)}
-    with evaluating(model), torch.inference_mode():
-        for batch in told:
-            states = SimilarityWatcher.of(batch, transformer)
-            if batch.labels is None:
-                run_blocks(model, transformer, batch.images, states)
-            else:
-                attention = OrganWatcher.of(batch, transformer, subject.labels)
-                with observe_attention(transformer.blocks, attention):
-                    run_blocks(model, transformer, batch.images, states)
-                organs = sums.setdefault("organs", empty_organs(model, transformer, subject.labels))
-                attention.add_to(organs.means, batch.patient_ids)
-            states.add_to(sums["similarity"].means, batch.patient_ids)
-    return {name: each.measures() for name, each in sums.items()}

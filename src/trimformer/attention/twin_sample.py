@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -60,7 +60,7 @@ class TwinMeans:
         chosen = torch.tensor(indices, device=batch.images.device)
         foreground = None if batch.foreground is None else batch.foreground[chosen]
         names = tuple(batch.patient_ids[index] for index in indices)
-        return replace(batch, images=batch.images[chosen], patient_ids=names, foreground=foreground), indices
+        return Batch(batch.images[chosen], None, names, batch.spacing_mm, foreground), indices
 
     def add(self, batch: Batch, indices: Sequence[int], values: Values, weights: Mapping[str, Tensor]) -> None:
         """Add what the twin did on the slices that were chosen last."""

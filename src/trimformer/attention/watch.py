@@ -7,12 +7,14 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor, nn
 
+from trimformer.attention.beside import Beside
 from trimformer.attention.measures.geometry import Region, covering_tokens, token_distances
 from trimformer.attention.measures.region_measures import RegionMeasures, Values, named
 from trimformer.attention.measures.region_sums import RegionSums
 from trimformer.attention.measures.rollout import HeadProducts, half_identity, head_products, norm_weighted
 from trimformer.attention.transformer.blocks import Transformer
 from trimformer.attention.transformer.observe import AttentionCall, observe_attention
+from trimformer.attention.transformer.states import run_blocks
 from trimformer.attention.transformer.token_grid import TokenGrid
 from trimformer.data.batch import Batch
 from trimformer.records.errors import UserError
@@ -28,19 +30,22 @@ class AllBlocksSeenError(Exception):
 class Watcher:
     """Measures every block of one forward pass on every region; only what concerns patches, never prefix tokens."""
 
-    def __init__(self, transformer: Transformer, regions: Regions, products: dict[int, HeadProducts]) -> None:
+    def __init__(
+        self, transformer: Transformer, regions: Regions, products: dict[int, HeadProducts], beside: Beside | None
+    ) -> None:
         self.mean_maps: list[Tensor] = []
         self.num_heads = 0
         self._num_blocks = len(transformer.blocks)
         self._grid = transformer.grid
         self._regions = regions
         self._products = products
+        self._beside = beside
         self._rollouts: dict[str, Tensor] = {}
         self._blocks: list[Values] = []
         self._sums = RegionSums([measure.region for measure in regions.values()])
 
     def __call__(self, call: AttentionCall) -> None:
-        """Measure one block; after the last one the forward pass is ended."""
+        """Measure one block; after the last one the forward pass is ended, unless its states are wanted as well."""
         maps = call.maps()
         mean = maps.mean(dim=1)
         self.num_heads = maps.shape[1]
@@ -55,7 +60,9 @@ class Watcher:
         fields["per_block"] = self.mean_maps[-1]
         prefix = self._grid.num_prefix_tokens  # measures renormalise rows by themselves
         self._blocks.append(self._measure(maps[..., prefix:, prefix:], fields))
-        if call.index == self._num_blocks - 1:
+        if self._beside is not None:
+            self._beside.attention(call)
+        elif call.index == self._num_blocks - 1:
             raise AllBlocksSeenError
 
     def values(self) -> Values:
@@ -109,15 +116,19 @@ class SequenceSubject:
         """What a profile says of networks that are no such sequence."""
         return {}
 
-    def watch(self, batch: Batch) -> Watcher:
-        """Run the model on a batch and measure each of its blocks.
+    def watch(self, batch: Batch, beside: Beside | None = None) -> Watcher:
+        """Run the model on a batch and measure each of its blocks; `beside` is told what happens on the way.
 
         Raises:
             UserError: Not every block ran its attention where it can be seen.
         """
-        watcher = Watcher(self.transformer, regions_of(batch, self.transformer.grid), self.products)
+        watcher = Watcher(self.transformer, regions_of(batch, self.transformer.grid), self.products, beside)
         try:
             with observe_attention(self.transformer.blocks, watcher):
+                if beside is not None:
+                    run_blocks(self.model, self.transformer, batch.images, beside.states)
+                    beside.ended()
+                    return watcher
                 self.model(batch.images)
         except AllBlocksSeenError:
             return watcher

@@ -35,7 +35,12 @@ def inspect(
         ),
     ] = 4,
     explorer_slices: Annotated[
-        int, typer.Option(min=0, help="Slices on explorer.html, the page to click through; seconds each. 0: no page.")
+        int,
+        typer.Option(
+            min=0,
+            help="Slices on explorer.html, the page to click through: seconds each of a tiny model, a minute of a base "
+            "one. 0: no page.",
+        ),
     ] = 4,
     causal_radius: Annotated[
         bool,
@@ -65,8 +70,8 @@ def inspect(
     """Measure what every block's attention looks at, and write it into the run's folder.
 
     Always: distance, far-field ratio, mixing, entropy, query-key information, sinks and rollouts of every block and
-    head (one pass over the training patients, and one slice in sixteen for the permuted twin); similarity of blocks and which
-    organ sees which (a second pass); the receptive field; the explorer.
+    head (one pass over the training patients; the permuted twin sees one slice in sixteen); similarity of blocks and
+    which organ sees which (a second pass); the receptive field; the explorer.
     """
     _only_with("--figures", figures, format=file_format, block=block, head=head, patient=patient, out=out)
     _only_with("--figures", figures, slice=slice_index)

@@ -60,20 +60,20 @@ def attention_gallery(profile: AttentionProfile) -> AttentionGallery | None:
     """The paper's picture for its blocks and the last one; None where no example slice was kept."""
     if not {"image", "foreground", "maps"} <= profile.example.keys():
         return None
-    maps, grid_size = profile.example["maps"], profile.grid_size
+    maps, (rows, columns) = profile.example["maps"], profile.grid_size
     shown = sorted({block for block in PAPER_BLOCKS if block <= len(maps)} | {len(maps)})
     limit = contrast_limit(maps[[block - 1 for block in shown]])
-    tokens = grid_size[0] * grid_size[1]
+    tokens = rows * columns
     return AttentionGallery(
         Picture(
-            png_uri(slice_with_grid(profile.example["image"], profile.example["foreground"], grid_size)),
+            png_uri(slice_with_grid(profile.example["image"], profile.example["foreground"], (rows, columns))),
             "The slice, with the borders of the tokens; patches outside the foreground are dimmed.",
             "The slice",
-            f"{grid_size[0]} × {grid_size[1]} patches",
+            f"{rows} × {columns} patches",
         ),
         tuple(
             Picture(
-                png_uri(attention_pixels(maps[block - 1], grid_size, limit)),
+                png_uri(attention_pixels(maps[block - 1], (rows, columns), limit)),
                 f"Attention maps of block {block}: one small map for each of the {tokens} query patches.",
                 f"Block {block}",
             )

@@ -124,6 +124,7 @@ def render_page(sources: Sources, charts: Mapping[str, Chart]) -> str:
         sensitivity=evidence.sensitivity(choice) if choice else [],
         profile=sources.profile,
         profiled=sources.profiled,
+        explorer=sources.explorer,
         attention=attention_gallery(sources.profile) if sources.profile else None,
         patients=patient_galleries(sources.models, labels),
         legend=legend(labels),

@@ -1,8 +1,10 @@
 """What a page is made from: the comparison and whatever its runs have written down."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 
@@ -33,13 +35,15 @@ class ModelSources:
 
 @dataclass(frozen=True)
 class Sources:
-    """Everything the page shows; `profile` is that of the model named `profiled`."""
+    """Everything the page shows; `profile` and `explorer` are those of the model named `profiled`."""
 
     results: Results
     models: tuple[ModelSources, ...]
     profile: AttentionProfile | None
     depth: DepthChoice | None
     profiled: str | None = None
+    explorer: str | None = None
+    """Where its page lies, seen from the folder of the comparison."""
 
 
 def read_sources(folder: Path) -> Sources:
@@ -52,13 +56,19 @@ def read_sources(folder: Path) -> Sources:
     runs = [RunFolder(folder / row.run) if row.run else None for row in results.models]
     models = tuple(_read_model(row, run) for row, run in zip(results.models, runs, strict=True))
     profiles = (
-        (AttentionProfile.load(run.profile_file, run.profile_arrays), row.name)
+        (AttentionProfile.load(run.profile_file, run.profile_arrays), row.name, _explorer(run, folder))
         for row, run in zip(results.models, runs, strict=True)
         if run and run.profile_file.is_file() and run.profile_arrays.is_file()
     )
     choices = (DepthChoice.load(run.depth_file) for run in runs if run and run.depth_file.is_file())
-    profile, profiled = next(profiles, (None, None))
-    return Sources(results, models, profile, next(choices, None), profiled)
+    profile, profiled, explorer = next(profiles, (None, None, None))
+    return Sources(results, models, profile, next(choices, None), profiled, explorer)
+
+
+def _explorer(run: RunFolder, folder: Path) -> str | None:
+    if not run.explorer_file.is_file():
+        return None
+    return quote(Path(os.path.relpath(run.explorer_file, folder)).as_posix())
 
 
 def _read_model(row: ModelRow, run: RunFolder | None) -> ModelSources:

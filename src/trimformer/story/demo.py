@@ -7,7 +7,8 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-from trimformer.attention.inspect_run import inspect_run
+from trimformer.attention.run_measures import measure_run
+from trimformer.attention.showing.explorer_data import explorer_of_run
 from trimformer.compression.compress import compressed_experiment
 from trimformer.data.brain.cohort import make_brain_patient
 from trimformer.data.catalogue import load_dataset
@@ -22,10 +23,16 @@ from trimformer.records.progress import Progress, silent
 from trimformer.records.results import Results
 from trimformer.records.run_folder import RunFolder
 from trimformer.report import write_report
+from trimformer.report.explorer import write_explorer
 from trimformer.training import train
 
 PAPERS_DEPTH = 3
 """What the paper keeps; trained where the rule gives no smaller depth."""
+
+FIELD_SLICES = 1
+"""Slices of each patient whose receptive field is measured."""
+
+EXPLORER_SLICES = 2
 
 FAST: dict[str, Any] = {
     "data": {"num_patients": 10, "selection_patients": 1, "image_size": 64},
@@ -46,7 +53,7 @@ def run_demo(folder: Path, *, fast: bool = False, progress: Progress = silent) -
         dataset = load_dataset(full.data, progress)
     reference = _train(full, folder, clock, progress)
     with clock.measuring("attention"):
-        inspect_run(reference, progress)
+        measure_run(reference, field_slices=FIELD_SLICES, progress=progress).save(reference)
         choice = choose_run(reference)
     runs = [Candidate(reference, "reference")]
     for experiment, role in _others(reference, choice):
@@ -55,6 +62,8 @@ def run_demo(folder: Path, *, fast: bool = False, progress: Progress = silent) -
         by_intensity = intensity_predictor(make_brain_patient)
         baselines = {"intensity": evaluate(by_intensity, dataset.validation, dataset.labels)}
         results = compare(runs, folder, baselines=baselines, depth=choice, progress=progress)
+    with clock.measuring("explorer"):
+        write_explorer(reference.explorer_file, explorer_of_run(reference, EXPLORER_SLICES, progress))
     results = results.model_copy(update={"seconds": clock.seconds | {"total": clock.total()}})
     results.save(folder / "results.json")
     write_report(folder)

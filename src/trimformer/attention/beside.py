@@ -1,0 +1,25 @@
+"""What else is measured while a batch is profiled, in the same forward pass."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from trimformer.attention.transformer.blocks import Transformer
+from trimformer.attention.transformer.observe import AttentionCall
+from trimformer.attention.transformer.states import StateObserver
+from trimformer.data.batch import Batch
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Whom to tell what happens in the forward pass of one batch."""
+
+    attention: Callable[[AttentionCall], None]
+    """What each block gave to its attention."""
+    states: StateObserver
+    """The tokens before the first block and after each."""
+    ended: Callable[[], None]
+    """That all blocks have run."""
+
+
+BesideOf = Callable[[Batch, Transformer], Beside]
+"""Makes it for a batch, of a network with one sequence of blocks."""

@@ -1,0 +1,46 @@
+"""Similarity of blocks and what organs look at, measured in the forward passes of a profile."""
+
+from collections.abc import Mapping
+
+from torch import nn
+
+from trimformer.attention.beside import Beside
+from trimformer.attention.measures.measure_sums import MeasureSums
+from trimformer.attention.measures.organs import OrganWatcher, empty_organs
+from trimformer.attention.measures.similarity import SimilarityWatcher, empty_similarity
+from trimformer.attention.transformer.blocks import Transformer
+from trimformer.attention.transformer.observe import AttentionCall
+from trimformer.data.batch import Batch
+from trimformer.records.patient_measures import PatientMeasures
+
+
+class SimilarityAndOrgans:
+    """Sums both over the batches of a model (a `BesideOf`); organs of those batches that have labels."""
+
+    def __init__(self, model: nn.Module, organs: Mapping[int, str]) -> None:
+        self.sums: dict[str, MeasureSums] = {}
+        self.organs = organs
+        self._model = model
+
+    def __call__(self, batch: Batch, transformer: Transformer) -> Beside:
+        """Whom to tell what happens to one batch."""
+        similarity = SimilarityWatcher.of(batch, transformer)
+        similarities = self.sums.setdefault("similarity", empty_similarity(self._model, transformer))
+        if batch.labels is None:
+            return Beside(_nothing, similarity, lambda: similarity.add_to(similarities.means, batch.patient_ids))
+        organs = OrganWatcher.of(batch, transformer, self.organs)
+        masses = self.sums.setdefault("organs", empty_organs(self._model, transformer, self.organs))
+
+        def add() -> None:
+            similarity.add_to(similarities.means, batch.patient_ids)
+            organs.add_to(masses.means, batch.patient_ids)
+
+        return Beside(organs, similarity, add)
+
+    def measures(self) -> dict[str, PatientMeasures]:
+        """What there is, `similarity` and `organs`, per patient."""
+        return {name: sums.measures() for name, sums in self.sums.items()}
+
+
+def _nothing(_: AttentionCall) -> None:
+    """Nobody asks for the attention."""
