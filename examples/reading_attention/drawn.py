@@ -15,7 +15,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from numpy.typing import ArrayLike
 
-from trimformer.report.attention.axes import BELOW, MARKERS, heading
+from trimformer.report.attention.axes import MARKERS, heading
 from trimformer.report.attention.marks import DARK, LIGHT
 from trimformer.report.attention.paper import DOUBLE_COLUMN, PAPER_STYLE
 from trimformer.report.attention.sheets import Panel, Row, Scale, Sheet, draw_sheet
@@ -120,7 +120,7 @@ def rollout() -> Figure:
     draw_groups(right, {kind: made_networks.reached(kind).far for kind in made_networks.VALUES})
     right.set_title("Three blocks, their values overwritten", loc="left", fontweight="bold")
     right.set(ylabel="F, or share of mass", ylim=(-0.03, 1.15))
-    figure.legend(*right.get_legend_handles_labels(), loc=BELOW, ncols=5)
+    figure.legend(*right.get_legend_handles_labels(), loc="outside lower right", ncols=5, fontsize="small")
     return figure
 
 
