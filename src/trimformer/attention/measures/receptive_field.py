@@ -20,6 +20,9 @@ from trimformer.attention.watch import regions_of
 from trimformer.data.batch import Batch
 from trimformer.records.patient_measures import PatientMeasures
 
+NOTHING = 1e-5
+"""A share of the field below this is rounding: nothing arrives from there, and its far-field ratio is 0."""
+
 MEASURES = ("far_field_ratio", "far_query_share", "outside_share")
 """F of the field; the share of queries with F_i >= 0.25; the mass outside the query's own patch."""
 
@@ -129,7 +132,7 @@ def field_values(fields: Fields, queries: Int[Tensor, "batch sampled"], region: 
     far, others = region.far[chosen], region.others[chosen]  # batch, sampled, keys
     uniform = far.sum(dim=-1) / others.sum(dim=-1)
     mass = (fields * others).sum(dim=-1)
-    ratio = torch.where(mass == 0, 0, (fields * far).sum(dim=-1) / mass) / uniform
+    ratio = torch.where(mass < NOTHING, 0, (fields * far).sum(dim=-1) / mass) / uniform
     outside = 1 - fields.gather(-1, queries[None, ..., None].expand(len(fields), -1, -1, 1))[..., 0]
     values = {
         "far_field_ratio": ratio,
