@@ -1,8 +1,8 @@
 """What measuring attention costs, as ratios measured in one process: `python benchmarks/attention.py`.
 
 Prints one line a figure: what was measured, and the bound that it is held to. Ends with 1 where a bound is broken.
-"Profile" is all of `profile_attention`: every measure of every block and head on every slice, on foreground and on all
-patches, both rollouts, and the permuted twin on its sample of slices.
+"Profile" is all that `trimformer inspect` measures in its forward pass: every measure of every block and head on every
+slice, on foreground and on all patches, both rollouts, CKA, influence, organs, and the permuted twin on its sample.
 """
 
 import argparse
@@ -24,6 +24,8 @@ from torch import Tensor, nn
 
 import trimformer as tf
 from trimformer.attention.measures.geometry import token_distances
+from trimformer.attention.profile import profile_beside
+from trimformer.attention.similarity_and_organs import SimilarityAndOrgans
 
 IMAGE_SIZE, PATCH_SIZE, BATCH_SIZE = 224, 16, 8
 WIDTHS = {"base": (768, 12), "small": (384, 6), "tiny": (192, 3)}
@@ -134,8 +136,8 @@ def ratio(model: nn.Module, given: argparse.Namespace, precision: AbstractContex
 
 
 def profile(model: nn.Module, slices: int) -> None:
-    """All that `profile_attention` measures of so many slices."""
-    tf.profile_attention(model, batches(slices))
+    """All that is measured of so many slices in one pass."""
+    profile_beside(model, batches(slices), SimilarityAndOrgans(model, {1: "disc"}))
 
 
 def batches(slices: int) -> Iterator[tf.Batch]:

@@ -70,8 +70,8 @@ def inspect(
     """Measure what every block's attention looks at, and write it into the run's folder.
 
     Always: distance, far-field ratio, mixing, entropy, query-key information, sinks and rollouts of every block and
-    head (one pass over the training patients; the permuted twin sees one slice in sixteen); similarity of blocks and
-    which organ sees which (a second pass); the receptive field; the explorer.
+    head, similarity of blocks, and which organ sees which, in one pass over the training patients (the permuted twin
+    sees one slice in sixteen); the receptive field; the explorer.
     """
     _only_with("--figures", figures, format=file_format, block=block, head=head, patient=patient, out=out)
     _only_with("--figures", figures, slice=slice_index)
