@@ -35,7 +35,7 @@ FIELD_SLICES = 1
 EXPLORER_SLICES = 2
 
 FAST: dict[str, Any] = {
-    "data": {"num_patients": 10, "selection_patients": 1, "image_size": 64},
+    "data": {"num_patients": 10, "selection_patients": 1, "image_size": 48},
     "training": {"epochs": 1},
 }
 """The same path in a minute: too few patients, pixels and steps for its figures to mean anything."""

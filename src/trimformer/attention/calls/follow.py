@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -67,7 +68,7 @@ def follow(
                     f"a scripted module, {name or 'the whole'}",
                     "Give the network as it was before torch.jit.",
                 )
-            hooks.callback(module.register_forward_pre_hook(follower.entering(name), with_kwargs=True).remove)
+            hooks.callback(module.register_forward_pre_hook(partial(follower.entering, name), with_kwargs=True).remove)
             hooks.callback(module.register_forward_hook(follower.leaving, always_call=True).remove)
         hooks.enter_context(see_functions(follower.see, follower.saw))
         yield
@@ -84,17 +85,14 @@ class _Follower:
         self._reader = AttentionReader()
         self._is_ours = in_this_pass()
 
-    def entering(self, name: str) -> Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], None]:
-        def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-            if not self._is_ours():
-                return
-            tensor = first_tensor(args, kwargs)
-            if self._tracer and not self._running and tensor is not None:
-                self._tracer.begin(tensor)
-            self._running.append((name, module))
-            self._tell(self._event("module", () if tensor is None else (tuple(tensor.shape),)), None)
-
-        return hook
+    def entering(self, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if not self._is_ours():
+            return
+        tensor = first_tensor(args, kwargs)
+        if self._tracer and not self._running and tensor is not None:
+            self._tracer.begin(tensor)
+        self._running.append((name, module))
+        self._tell(self._event("module", () if tensor is None else (tuple(tensor.shape),)), None)
 
     def leaving(self, _module: nn.Module, _inputs: object, output: object) -> None:
         if not self._is_ours():

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -42,7 +43,8 @@ def observe_attention(blocks: Sequence[AttentionBlock], observer: Callable[[Atte
     running = _RunningBlocks(blocks, observer)
     with ExitStack() as hooks:
         for index, block in enumerate(blocks):
-            hooks.callback(block.module.register_forward_pre_hook(running.entering(index), with_kwargs=True).remove)
+            entering = partial(running.entering, index)
+            hooks.callback(block.module.register_forward_pre_hook(entering, with_kwargs=True).remove)
             hooks.callback(block.module.register_forward_hook(running.leaving, always_call=True).remove)
         hooks.enter_context(see_functions(running.see, running.saw))
         yield
@@ -56,14 +58,11 @@ class _RunningBlocks:
         self._running: list[tuple[int, Tensor]] = []
         self._reader, self._is_ours = AttentionReader(), in_this_pass()
 
-    def entering(self, index: int) -> Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], None]:
-        def hook(_block: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-            if self._is_ours():
-                tokens = first_tensor(args, kwargs)
-                assert tokens is not None
-                self._running.append((index, tokens.transpose(0, 1) if self._blocks[index].tokens_first else tokens))
-
-        return hook
+    def entering(self, index: int, _block: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if self._is_ours():
+            tokens = first_tensor(args, kwargs)
+            assert tokens is not None
+            self._running.append((index, tokens.transpose(0, 1) if self._blocks[index].tokens_first else tokens))
 
     def leaving(self, *_: object) -> None:
         if self._is_ours():
