@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from torch import Tensor
+
 from trimformer.attention.transformer.blocks import Transformer
 from trimformer.attention.transformer.observe import AttentionCall
 from trimformer.attention.transformer.states import StateObserver
@@ -13,8 +15,8 @@ from trimformer.data.batch import Batch
 class Beside:
     """Whom to tell what happens in the forward pass of one batch."""
 
-    attention: Callable[[AttentionCall], None]
-    """What each block gave to its attention."""
+    attention: Callable[[AttentionCall, Tensor], None]
+    """What each block gave to its attention, and the maps (batch, heads, queries, keys) that it made."""
     states: StateObserver
     """The tokens before the first block and after each."""
     ended: Callable[[], None]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from torch import nn
+from torch import Tensor, nn
 
 from trimformer.attention.beside import Beside
 from trimformer.attention.measures.measure_sums import MeasureSums
@@ -42,5 +42,5 @@ class SimilarityAndOrgans:
         return {name: sums.measures() for name, sums in self.sums.items()}
 
 
-def _nothing(_: AttentionCall) -> None:
+def _nothing(_: AttentionCall, _maps: Tensor) -> None:
     """Nobody asks for the attention."""

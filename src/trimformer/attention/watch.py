@@ -61,7 +61,7 @@ class Watcher:
         prefix = self._grid.num_prefix_tokens  # measures renormalise rows by themselves
         self._blocks.append(self._measure(maps[..., prefix:, prefix:], fields))
         if self._beside is not None:
-            self._beside.attention(call)
+            self._beside.attention(call, maps)
         elif call.index == self._num_blocks - 1:
             raise AllBlocksSeenError
 

@@ -102,9 +102,10 @@ class OrganWatcher:
         """
         return cls(cover_of(batch, tuple(organs), transformer.grid.patch_sizes), transformer.grid)
 
-    def __call__(self, call: AttentionCall) -> None:
-        """Sum the maps of one block."""
-        self._masses.append(organ_mass(self._grid.of_patches(call.maps()), self.cover))
+    def __call__(self, call: AttentionCall, maps: Tensor | None = None) -> None:
+        """Sum the maps of one block, which are computed unless they are at hand."""
+        maps = call.maps() if maps is None else maps
+        self._masses.append(organ_mass(self._grid.of_patches(maps), self.cover))
 
     def add_to(self, means: PatientMeans, patient_ids: tuple[str, ...]) -> None:
         """Add the slices of this pass; every query counts once, whatever its slice."""
