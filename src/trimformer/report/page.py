@@ -5,8 +5,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from trimformer.records.depth import DepthChoice
 from trimformer.records.files import write_text, write_whole
 from trimformer.records.profile import REGIONS, AttentionProfile
@@ -16,6 +14,7 @@ from trimformer.report.comparisons import plot_differences, plot_training
 from trimformer.report.galleries import attention_gallery, label_names, legend, patient_galleries
 from trimformer.report.sources import Sources, read_sources
 from trimformer.report.tables import columns, to_csv, to_markdown
+from trimformer.report.templating import page_template
 from trimformer.report.themes import Chart, render
 
 DEFAULT_TAU = 0.5
@@ -91,23 +90,10 @@ def _tau(choice: DepthChoice | None) -> float:
 
 def render_page(sources: Sources, charts: Mapping[str, Chart]) -> str:
     """The page as HTML; every name from outside is escaped by the template."""
-    environment = Environment(
-        loader=PackageLoader("trimformer.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "number": formats.number,
-        "compact": formats.compact,
-        "interval": formats.interval,
-        "blocks": formats.blocks,
-    }
     results, labels = sources.results, label_names(sources.models)
     choice = evidence.depth_choice(sources.depth, results)
     shown = columns(results)
-    return environment.get_template("report.html.j2").render(
+    return page_template("report.html.j2").render(
         results=results,
         headline=words.headline(results),
         certainty=words.certainty(results),

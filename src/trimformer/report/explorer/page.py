@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from trimformer.records.errors import UserError
 from trimformer.records.explorer import Explorer
 from trimformer.records.files import write_text
@@ -12,6 +10,7 @@ from trimformer.report.explorer.encode import pack_maps
 from trimformer.report.explorer.numbers import slice_numbers, views
 from trimformer.report.formats import plain
 from trimformer.report.pictures import label_colour
+from trimformer.report.templating import page_template
 
 MOST_CHARACTERS = 18_500_000
 """Of a page's maps, so that with everything else four slices of a base model stay below 25 MB."""
@@ -35,16 +34,9 @@ def render_explorer(record: Explorer) -> str:
     """
     if not record.slices:
         raise UserError("The explorer shows at least one slice", "none", "Ask for one slice or more.")
-    environment = Environment(
-        loader=PackageLoader("trimformer.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     numbers = [slice_numbers(shown) for shown in record.slices]
     levels, maps = pack_maps([views(shown) for shown in record.slices], MOST_CHARACTERS)
-    return environment.get_template("explorer.html.j2").render(
+    return page_template("explorer.html.j2").render(
         record=record,
         legend=[(label_colour(index), plain(name)) for index, name in enumerate(record.labels.values())],
         windows={name: f"{low:g} to {high:g} %" for name, (low, high) in WINDOWS.items()},
