@@ -20,8 +20,32 @@ class DiceSummary(Frozen):
     mean_last_epoch: float | None = None
 
 
+class SurfaceSummary(Frozen):
+    """Mean surface scores over patients (and seeds), then over classes: HD95 in mm, and surface Dice at a tolerance."""
+
+    tolerance_mm: float
+    hd95_mm: float | None
+    hd95_mm_by_class: dict[str, float | None]
+    surface_dice: float | None
+    surface_dice_by_class: dict[str, float | None]
+
+
+class PaperFigures(Frozen):
+    """What the paper prints for this row: Dice, and % change and % saved where the row is a compressed model."""
+
+    table: int
+    mean: float
+    by_class: dict[str, float]
+    dice_change_percent: float | None
+    parameters_saved_percent: float | None
+    parameters: int
+
+
 class PairedTest(Frozen):
-    """One model against the reference on the same patients; Holm-adjusted. None where fewer than 6 pairs are there."""
+    """One model against its reference on the same patients; Holm-adjusted over the models with that reference.
+
+    The p-value is None where fewer than 6 pairs are there.
+    """
 
     mean_difference: float
     ci95: Interval | None
@@ -31,13 +55,18 @@ class PairedTest(Frozen):
 
 
 class ModelRow(Frozen):
-    """One model of a comparison. Parameters and time are None for a baseline that is no network."""
+    """One model of a comparison, trained with one seed or several. What only a network has is None for a baseline."""
 
     name: str
     role: str
     """What the row is there for: `reference`, `chosen depth`, `paper's depth`, `zero blocks`, `plain U-Net`, ..."""
     run: str | None
-    """The run folder, relative to results.json."""
+    """The run folder, relative to results.json; of several seeds the first."""
+    runs: tuple[str, ...] = ()
+    """The run folders of all seeds."""
+    seeds: tuple[int, ...] = ()
+    reference: str | None = None
+    """The row that changes and savings are counted against; None for the first row."""
     size: str | None
     num_blocks: int | None
     decoder: str | None
@@ -47,9 +76,17 @@ class ModelRow(Frozen):
     parameters_saved_percent: float | None
     parameters_saved_by_blocks_percent: float | None
     dice: DiceSummary
+    surface: SurfaceSummary | None = None
     dice_change_percent: float | None
     versus_reference: PairedTest | None
     milliseconds_per_slice: float | None
+    multiply_accumulates: int | None = None
+    """Of one slice, counted by call: what each layer is asked to do."""
+    multiply_accumulates_by_kernel: int | None = None
+    """The same counted by the kernels that ran."""
+    peak_memory_mb: float | None = None
+    """The most that tensors held at once while a batch of 8 slices was segmented, weights included."""
+    paper: PaperFigures | None = None
 
 
 class PatientCounts(Frozen):
@@ -60,7 +97,7 @@ class PatientCounts(Frozen):
 
 
 class Results(Frozen):
-    """Models side by side. The first row is the reference against which changes are counted."""
+    """Models side by side. Each row names the row that it is compared with; the first is compared with none."""
 
     dataset: str
     dataset_note: str
