@@ -5,8 +5,9 @@ from typing import Literal
 Decoder = Literal["full", "compressed"]
 """`full` reads several token maps; `compressed` reads the last one only."""
 
-Recovery = Literal["inherited", "scratch"]
-"""Where a smaller model's weights come from: the run it was cut from, or nowhere."""
+Recovery = Literal["pretrained", "inherited", "distilled", "scratch"]
+"""How a smaller model begins: from what the full one began from (the paper's way), from the trained full model, from it
+and with it as teacher, or from random weights."""
 
 SpacingFrom = Literal["affine", "header"]
 """Which of the two is believed about voxel sizes where they disagree."""

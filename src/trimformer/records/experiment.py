@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import tomli_w
 from pydantic import BaseModel, Field, ValidationError, model_validator
@@ -13,6 +13,7 @@ from trimformer.records.files import read_text, write_text
 from trimformer.records.settings import (
     AugmentationSettings,
     DataSettings,
+    DistillationSettings,
     ModelSettings,
     Settings,
     TrainingSettings,
@@ -23,7 +24,7 @@ EPOCHS = {"ibsr18": 80, "emidec": 100, "synapse": 80}
 
 
 class Experiment(Settings):
-    """One training: a name, a seed, the data, the model, the recipe and the augmentation."""
+    """One training: name, seed, data, model, recipe, augmentation, and a teacher where there is one."""
 
     name: str = Field("experiment", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     seed: int = Field(0, ge=0, lt=2**31)
@@ -31,6 +32,7 @@ class Experiment(Settings):
     model: ModelSettings = ModelSettings()
     training: TrainingSettings = TrainingSettings()
     augmentation: AugmentationSettings = AugmentationSettings()
+    distillation: DistillationSettings | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -43,8 +45,10 @@ class Experiment(Settings):
             return values
         return {**values, "training": {"epochs": epochs, **training}}
 
-    def with_changes(self, **changes: dict[str, Any] | str | int) -> "Experiment":
+    def with_changes(self, **changes: dict[str, Any] | str | int | None) -> "Experiment":
         """A new experiment in which single settings differ; defaults that depend on them follow.
+
+        A section whose change is None is left out.
 
         Example:
             >>> Experiment().with_changes(model={"num_blocks": 3}).model.num_blocks
@@ -52,8 +56,19 @@ class Experiment(Settings):
         """
         document = self.model_dump(exclude_unset=True)
         for key, value in changes.items():
-            document[key] = {**document.get(key, {}), **value} if isinstance(value, dict) else value
+            document[key] = {**(document.get(key) or {}), **value} if isinstance(value, dict) else value
         return parse_experiment(document, source="the changed experiment")
+
+    def with_overrides(self, overrides: Iterable[str]) -> "Experiment":
+        """A new experiment with `key=value` overrides such as `training.epochs=4`.
+
+        Raises:
+            UserError: A key is unknown, or a value is outside its rule.
+        """
+        document = self.model_dump(exclude_unset=True, exclude_none=True)
+        for override in overrides:
+            _apply(override, document)
+        return parse_experiment(document, source="the command line")
 
     def save(self, path: Path) -> None:
         """Write the resolved experiment as TOML; settings without a value are left out."""
@@ -118,9 +133,12 @@ def _fields_at(location: tuple[int | str, ...]) -> list[str]:
     settings: type[BaseModel] = Experiment
     for part in location:
         annotation = settings.model_fields[str(part)].annotation
-        assert isinstance(annotation, type)
-        settings = annotation
+        settings = next(kind for kind in (annotation, *get_args(annotation)) if _is_section(kind))
     return list(settings.model_fields)
+
+
+def _is_section(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
 def _apply(override: str, document: dict[str, Any]) -> None:

@@ -135,6 +135,17 @@ class TrainingSettings(Settings):
     precision: Annotated[Literal["auto", "32", "bf16"], BeforeValidator(str)] = "auto"
 
 
+class DistillationSettings(Settings):
+    """How a model learns from a trained one beside the labels: (1 - weight) of the loss is the labels'."""
+
+    teacher: _Path = Field(description="the run folder of the trained model")
+    weight: float = Field(0.5, ge=0, le=1, description="the teacher's share of the loss on the logits")
+    temperature: float = Field(2.0, gt=0, description="by what logits are divided before the softmax of both models")
+    features: float = Field(
+        0.0, ge=0, description="factor of the squared error between both models' last token maps; 0: not compared"
+    )
+
+
 class AugmentationSettings(Settings):
     """How training slices are changed at random each time they are drawn; off in the paper's study.
 
