@@ -39,8 +39,8 @@ def train(experiment: Experiment, folder: Path, progress: Progress = silent) -> 
     Raises:
         UserError: The folder holds another experiment, a checkpoint is damaged, or the settings do not fit.
     """
-    run = _claim(experiment, folder)
-    if _is_done(run):
+    run = claim(experiment, folder)
+    if is_trained(run):
         return run
     canonical_name(experiment.model.name, experiment.model.target)  # a wrong name is told before data are read
     dataset = load_dataset(experiment.data, progress)
@@ -56,8 +56,12 @@ def train(experiment: Experiment, folder: Path, progress: Progress = silent) -> 
     return run
 
 
-def _claim(experiment: Experiment, folder: Path) -> RunFolder:
-    """The run folder, if it is free or already this experiment's."""
+def claim(experiment: Experiment, folder: Path) -> RunFolder:
+    """The run folder, if it is free or already this experiment's.
+
+    Raises:
+        UserError: It holds another experiment.
+    """
     run = RunFolder(folder)
     if run.experiment_file.exists() and run.experiment() != experiment:
         raise UserError(
@@ -68,7 +72,8 @@ def _claim(experiment: Experiment, folder: Path) -> RunFolder:
     return run
 
 
-def _is_done(run: RunFolder) -> bool:
+def is_trained(run: RunFolder) -> bool:
+    """Whether a training has ended there, so that its weights are final."""
     return all(file.exists() for file in (run.model_file, run.weights_file, run.last_weights_file))
 
 
