@@ -8,6 +8,18 @@ from trimformer.records.frozen import Frozen, read_record
 Case = Literal["both", "absent", "missed", "false_alarm"]
 Interval = tuple[float, float]
 
+Unit = Literal["volume", "slice"]
+"""What one Dice is taken over: a patient's volume, or each slice, the patient's score being the mean over slices."""
+
+Empty = Literal["left_out", "transunet"]
+"""What a class counts that both masks lack, and what the others of its empty masks: see `EMPTY_RULES`."""
+
+EMPTY_RULES: dict[Empty, str] = {
+    "left_out": "absent in both: left out of the mean; false alarm: Dice 0; missed: Dice 0, HD95 the volume's diagonal",
+    "transunet": "as TransUNet's own program counts: absent in both: Dice 0; false alarm: Dice 1; missed: Dice 0; "
+    "HD95 0 in all three",
+}
+
 
 class Score(Frozen):
     """One class of one patient; None where the case leaves a score undefined."""
@@ -39,6 +51,9 @@ class Evaluation(Frozen):
     summary: dict[str, LabelSummary]
     mean: float | None
     ci95: Interval | None
+    surface_tolerance_mm: float = 1.0
+    unit: Unit = "volume"
+    empty: Empty = "left_out"
 
     @classmethod
     def load(cls, path: Path) -> "Evaluation":

@@ -52,6 +52,10 @@ class PairedTest(Frozen):
     p_value: float | None
     pairs: int
     verdict: Literal["not inferior", "inferior", "undecided", "too few patients"]
+    power: float | None = None
+    """How likely as many patients and seeds show a model as good as its reference to be not inferior; 0.8 is usual."""
+    patients_needed: int | None = None
+    """How many patients would give that power of 0.8, the seeds being as they are; None where no number would."""
 
 
 class ModelRow(Frozen):
