@@ -67,7 +67,7 @@ class Experiment(Settings):
         """
         document = self.model_dump(exclude_unset=True, exclude_none=True)
         for override in overrides:
-            _apply(override, document)
+            apply_override(override, document)
         return parse_experiment(document, source="the command line")
 
     def save(self, path: Path) -> None:
@@ -90,7 +90,7 @@ def read_experiment(path: Path, overrides: Iterable[str] = ()) -> Experiment:
     except tomllib.TOMLDecodeError as error:
         raise UserError("An experiment file must be TOML", f"{path}: {error}", "Mend that line.") from None
     for override in overrides:
-        _apply(override, document)
+        apply_override(override, document)
     return parse_experiment(document, source=str(path))
 
 
@@ -102,7 +102,7 @@ def read_data_settings(dataset: str, root: str | None, overrides: Iterable[str] 
     """
     document: dict[str, Any] = {"data": {"dataset": dataset} | ({} if root is None else {"root": root})}
     for override in overrides:
-        _apply(f"data.{override.removeprefix('data.')}", document)
+        apply_override(f"data.{override.removeprefix('data.')}", document)
     return parse_experiment(document, source="the command line").data
 
 
@@ -141,7 +141,12 @@ def _is_section(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
-def _apply(override: str, document: dict[str, Any]) -> None:
+def apply_override(override: str, document: dict[str, Any]) -> None:
+    """Put `key=value` (`model.num_blocks=3`) into a document; the value is TOML, or else a word.
+
+    Raises:
+        UserError: It is not of that form, or the key goes through something that is no section.
+    """
     key, equals, value = override.partition("=")
     if not equals or not key:
         raise UserError("--set takes key=value", override, "Write, say, --set model.num_blocks=3.")
