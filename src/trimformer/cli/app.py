@@ -1,4 +1,4 @@
-"""The command `trimformer`, and how it ends: 0 done, 1 internal fault, 2 a user's mistake."""
+"""The command `trimformer`, and how it ends: 0 done, 1 internal fault, 2 a user's mistake, 3 a batch failed in part."""
 
 import sys
 import traceback
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from trimformer import __version__
-from trimformer.cli import choose, compare, compress, data, demo, evaluate, inspect, models, report, train
+from trimformer.cli import choose, compare, compress, data, demo, evaluate, inspect, models, report, study, train
 from trimformer.cli.terminal import complain
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "choose": choose.choose,
     "compress": compress.compress,
     "compare": compare.compare,
+    "study": study.study,
     "report": report.report,
 }
 for name, command in COMMANDS.items():

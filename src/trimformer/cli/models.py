@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from trimformer.cli.terminal import JsonOption, print_json, print_table, progress_bars, say
+from trimformer.cli.terminal import JsonOption, print_json, print_table, progress_bars, say, scaled
 from trimformer.records.choices import Decoder
 
 if TYPE_CHECKING:
@@ -92,9 +92,9 @@ def _row(facts: "ModelFacts") -> list[str]:
     settings = facts.settings
     return [
         " ".join(filter(None, (settings["name"], settings["trunk"]))),
-        _scaled(facts.parameters.total),
-        _scaled(facts.parameters.transformer),
-        _scaled(facts.operations.by_call),
+        scaled(facts.parameters.total),
+        scaled(facts.parameters.transformer),
+        scaled(facts.operations.by_call),
         " ".join(map(str, facts.taps)) or "-",
         "yes" if facts.weights else "-",
     ]
@@ -134,10 +134,3 @@ def _details(facts: "ModelFacts") -> list[tuple[str, str]]:
         ("tokens", " × ".join(map(str, facts.token_grid or ())) or "-"),
         *(weights or [("imagenet21k", "-")]),
     ]
-
-
-def _scaled(count: int) -> str:
-    for unit, name in ((1e9, "G"), (1e6, "M")):
-        if count >= unit:
-            return f"{count / unit:.2f} {name}"
-    return str(count) if count else "-"

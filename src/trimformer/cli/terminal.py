@@ -42,6 +42,19 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
     Console().print(table)
 
 
+def scaled(count: int) -> str:
+    """A large count in thousands of millions or millions.
+
+    Example:
+        >>> scaled(29_189_603_328)
+        '29.19 G'
+    """
+    for unit, name in ((1e9, "G"), (1e6, "M")):
+        if count >= unit:
+            return f"{count / unit:.2f} {name}"
+    return str(count) if count else "-"
+
+
 @contextmanager
 def progress_bars(shown: bool) -> Iterator[Progress]:
     """Progress bars on standard error, one a task; silent where they are not wanted."""

@@ -1,0 +1,134 @@
+"""`trimformer study`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from trimformer.cli.terminal import JsonOption, print_json, print_table, progress_bars, say, scaled
+
+if TYPE_CHECKING:
+    from trimformer.records.study_results import StudyResults
+    from trimformer.study.estimate import RunEstimate, StudyEstimate
+    from trimformer.study.plan import Plan
+
+PARTLY_FAILED = 3
+
+COLUMNS = ("run", "parameters", "operations", "epochs", "steps", "time", "state")
+
+TITLE = "{study}: {runs} runs. Operations are multiply-accumulates of one slice, steps are those of one epoch."
+
+
+def study(
+    file: Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study file.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for the runs and the report; by default study-NAME.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the runs and what they would cost.")] = False,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of every run.")
+    ] = None,
+    root: Annotated[
+        list[str] | None, typer.Option(metavar="DATASET=DIR", help="The folder of a dataset; once for each.")
+    ] = None,
+    only: Annotated[
+        str | None, typer.Option(metavar="PATTERN", help="Only runs of such names, and what they need: 'ibsr18-*'.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Train, evaluate and compare a list of runs; what is done is not done again."""
+    from trimformer.records.study import read_study
+
+    read = read_study(file)
+    folder = out or Path(f"study-{read.name}")
+    roots = _roots(root or [])
+    from trimformer.study.plan import plan_study
+
+    plan = plan_study(read, folder, overrides=changes or (), roots=roots, only=only)
+    if dry_run:
+        _estimate(plan, json)
+    else:
+        _run(plan, json)
+
+
+def _roots(given: list[str]) -> dict[str, str]:
+    from trimformer.records.errors import UserError
+
+    roots = {}
+    for text in given:
+        dataset, equals, folder = text.partition("=")
+        if not (dataset and equals and folder):
+            raise UserError("--root takes DATASET=DIR", text, "Write, say, --root ibsr18=/data/IBSR18.")
+        roots[dataset] = folder
+    return roots
+
+
+def _estimate(plan: "Plan", json: bool) -> None:
+    from trimformer.study.estimate import estimate_study
+
+    with progress_bars(shown=not json) as progress:
+        estimate = estimate_study(plan, progress)
+    if json:
+        print_json(estimate.document())
+        return
+    print_table(TITLE.format(study=estimate.study, runs=len(estimate.runs)), COLUMNS, map(_row, estimate.runs))
+    for problem in estimate.problems:
+        say(f"Not known without data: {problem}")
+    say(_told(estimate))
+
+
+def _row(run: "RunEstimate") -> list[str]:
+    return [
+        run.name,
+        "-" if run.parameters is None else f"{run.parameters:,}",
+        "-" if run.multiply_accumulates is None else scaled(run.multiply_accumulates),
+        str(run.epochs),
+        "-" if run.steps_per_epoch is None else str(run.steps_per_epoch),
+        "-" if run.seconds is None else _duration(run.seconds),
+        run.state,
+    ]
+
+
+def _told(estimate: "StudyEstimate") -> str:
+    from trimformer.study.rate import PROBE
+
+    unknown = sum(run.seconds is None for run in estimate.runs)
+    if unknown == len(estimate.runs):
+        return "No time can be told without the slices to train on: give their folder with --root DATASET=DIR."
+    but = f" ({unknown} runs without data left out)" if unknown else ""
+    return (
+        f"In all {_duration(estimate.seconds)} of training{but}, at the rate measured here just now on {PROBE}: an"
+        " estimate that may be off by a factor of two. Evaluation is left out."
+    )
+
+
+def _duration(seconds: float) -> str:
+    for unit, name in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= unit:
+            return f"{seconds / unit:.1f} {name}"
+    return f"{seconds:.1f} s"
+
+
+def _run(plan: "Plan", json: bool) -> None:
+    from trimformer.report import write_report
+    from trimformer.report.page import write_study_report
+    from trimformer.study.run import run_study
+
+    with progress_bars(shown=not json) as progress:
+        results = run_study(plan, progress)
+    for comparison in results.comparisons:
+        write_report(plan.folder / comparison.folder)
+    page = write_study_report(plan.folder)
+    if json:
+        print_json(results.model_dump(mode="json"))
+    else:
+        _tell(plan, results)
+        say(f"Report: {page.resolve()}")
+    if results.failed:
+        raise typer.Exit(PARTLY_FAILED)
+
+
+def _tell(plan: "Plan", results: "StudyResults") -> None:
+    missing = [job.name for job in plan.jobs if job.state in ("new", "begun")]
+    if missing:
+        say(f"Not run yet, and so in no table: {', '.join(missing)}")
+    for failed in results.failed:
+        say(f"Failed: {failed.run}: {failed.problem}")

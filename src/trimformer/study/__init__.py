@@ -1,0 +1,1 @@
+"""A list of runs: planned, executed, compared."""

@@ -1,0 +1,83 @@
+"""What decides the cost of a run: the classes and slices of its data, the size and operations of its model."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+
+from trimformer.data.catalogue import FINDERS, find_layout, load_dataset
+from trimformer.data.layouts import emidec, ibsr18, synapse
+from trimformer.models.anatomy.facts import create_without_data
+from trimformer.models.anatomy.operations import count_operations
+from trimformer.models.anatomy.parameters import count_parameters
+from trimformer.records.errors import UserError
+from trimformer.records.experiment import Experiment
+from trimformer.records.progress import Progress
+from trimformer.records.settings import DataSettings
+
+PUBLISHED_CLASSES = {
+    "ibsr18": len(ibsr18.CLASS_NAMES),
+    "emidec": len(emidec.CLASS_NAMES),
+    "synapse": len(synapse.ORDERS["transunet"]),
+}
+"""Classes, background left out, of the datasets whose labels are known without their files."""
+
+
+@dataclass(frozen=True)
+class DataCost:
+    """Classes (background counted), channels and training slices; None where `error` keeps them from being known."""
+
+    num_classes: int | None
+    in_channels: int = 1
+    training_slices: int | None = None
+    error: UserError | None = None
+
+
+@dataclass(frozen=True)
+class ModelCost:
+    """Parameters, and multiply-accumulates of one slice, counted by call."""
+
+    parameters: int
+    multiply_accumulates: int
+
+
+def costs_of_data(sections: Iterable[DataSettings], progress: Progress) -> dict[DataSettings, DataCost]:
+    """What each section's files say; they are prepared for that, as the run itself would do.
+
+    Raises:
+        UserError: No dataset has that name.
+    """
+    return {section: _cost_of_data(section, progress) for section in dict.fromkeys(sections)}
+
+
+def cost_of_model(experiment: Experiment, data: DataCost) -> ModelCost | None:
+    """Size and operations of the experiment's model, which is made without its numbers; None without its classes.
+
+    Raises:
+        UserError: The settings describe no model.
+    """
+    if data.num_classes is None:
+        return None
+    # Where the weights come from changes no count, and they may not be there yet.
+    settings = experiment.model.model_dump_json(exclude={"weights", "trunk_weights", "source_blocks"})
+    return _cost_of_model(settings, data.num_classes, data.in_channels, experiment.data.image_size)
+
+
+def _cost_of_data(section: DataSettings, progress: Progress) -> DataCost:
+    if section.dataset not in FINDERS:
+        find_layout(section)  # says so
+    try:
+        dataset = load_dataset(section, progress)
+    except UserError as error:
+        classes = PUBLISHED_CLASSES.get(section.dataset)
+        return DataCost(None if classes is None else 1 + classes, error=error)
+    slices = sum(len(patient.images) for patient in dataset.training)
+    return DataCost(1 + max(dataset.labels), dataset.num_channels, slices)
+
+
+@cache
+def _cost_of_model(settings: str, num_classes: int, in_channels: int, image_size: int) -> ModelCost:
+    words = json.loads(settings)
+    model = create_without_data(num_classes=num_classes, in_channels=in_channels, image_size=image_size, **words)
+    operations = count_operations(model, image_size, in_channels)
+    return ModelCost(count_parameters(model).total, operations.by_call)
