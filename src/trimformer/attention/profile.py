@@ -30,7 +30,7 @@ def profile_attention(
     """Measure what every block and head looks at, per patient, in one pass and constant memory.
 
     A slice counts by its number of queries. Where no foreground is told, the region "foreground" is empty (NaN). The
-    model sees every slice. Its permuted twin, whose attention hardly depends on the slice, sees one in sixteen,
+    model sees every slice. Its permuted twin, whose attention hardly depends on the slice, sees one in thirty-two,
     and of every patient at least one; the profile says how many. Which ones depends on the slices alone, so that
     profiles of parts of the data merge to the profile of the whole (`trimformer.merge_profiles`).
 

@@ -71,7 +71,7 @@ def inspect(
 
     Always: distance, far-field ratio, mixing, entropy, query-key information, sinks and rollouts of every block and
     head, similarity of blocks, and which organ sees which, in one pass over the training patients (the permuted twin
-    sees one slice in sixteen); the receptive field; the explorer.
+    sees one slice in thirty-two); the receptive field; the explorer.
     """
     _only_with("--figures", figures, format=file_format, block=block, head=head, patient=patient, out=out)
     _only_with("--figures", figures, slice=slice_index)

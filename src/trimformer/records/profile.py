@@ -31,7 +31,7 @@ FIELDS = ("norm_weighted", "half_residual", "per_block")
 FIELD_MEASURES = ("far_field_ratio", "far_query_share", "far_field_ratio_without_sinks")
 """Per patient and block for a field: mean F, share of queries with F_i >= 0.25, F with sink columns removed."""
 
-TWIN_SHARE = 1 / 16
+TWIN_SHARE = 1 / 32
 """Of the slices the permuted twin sees those whose draw, made from the slice itself, is below this."""
 
 NEXT_STEP = "Run trimformer inspect on that run."

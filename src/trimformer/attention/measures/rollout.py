@@ -69,8 +69,9 @@ def _gram(heads: Float[Tensor, "batch keys heads depth"], products: HeadProducts
 
 def _quadratic_forms(maps: Float[Tensor, "batch heads queries keys"], gram: Tensor) -> Field:
     """a^T G_j a for the heads' attention a to key j; image by image, so that it stays in the processor's cache."""
+    num_heads, num_queries, num_keys = maps.shape[1:]
     forms = []
     for image, of_keys in zip(maps, gram, strict=True):
-        by_key = image.permute(2, 1, 0).contiguous()  # keys, queries, heads
-        forms.append(((by_key @ of_keys) * by_key).sum(dim=-1).T)
+        by_key = image.flatten(0, 1).t().contiguous().view(num_keys, num_heads, num_queries)
+        forms.append((of_keys @ by_key).mul_(by_key).sum(dim=1).T)
     return torch.stack(forms)
