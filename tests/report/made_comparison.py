@@ -11,7 +11,7 @@ from trimformer.records.evaluation import Evaluation, LabelSummary, Score
 from trimformer.records.files import write_arrays, write_json, write_text
 from trimformer.records.intervals import mean_interval
 from trimformer.records.profile import FIELD_MEASURES, FIELDS, MEASURES, REGIONS, AttentionProfile
-from trimformer.records.results import DiceSummary, ModelRow, PairedTest, PatientCounts, Results
+from trimformer.records.results import DiceSummary, ModelRow, PairedTest, PatientCounts, Results, SurfaceSummary
 from trimformer.records.run_folder import RunFolder
 
 LABELS = {1: "CSF", 2: "gray matter", 3: "white matter"}
@@ -28,15 +28,19 @@ def make_row(
     verdict: Verdict = None,
     difference: float = -0.002,
     ci95: tuple[float, float] | None = (-0.006, 0.002),
+    *,
+    weights: str = "scratch",
+    seeds: tuple[int, ...] = (0,),
+    reference: str | None = "unetr-12",
 ) -> ModelRow:
     summary = DiceSummary(
         mean=dice,
         by_class={label: dice + shift for label, shift in zip(LABELS.values(), (-0.03, 0.01, 0.02), strict=True)},
         ci95=(dice - 0.012, dice + 0.012),
         ci95_by_class=dict.fromkeys(LABELS.values(), (dice - 0.03, dice + 0.03)),
-        absent=0,
-        missed=0,
-        false_alarm=0,
+        absent=4,
+        missed=1,
+        false_alarm=2,
         mean_last_epoch=dice - 0.001,
     )
     network = role != "intensity"
@@ -48,7 +52,10 @@ def make_row(
         size="tiny" if network else None,
         num_blocks=num_blocks,
         decoder="full" if network and num_blocks is not None else None,
-        weights="none" if network else None,
+        weights=weights if network else None,
+        seeds=seeds if network else (),
+        reference=None if role == "reference" else reference,
+        surface=make_surface(),
         parameters=1_650_000 + transformer if network else None,
         parameters_transformer=transformer if network else None,
         parameters_saved_percent=100 * (12 * 450_000 - transformer) / 7_050_000 if network else None,
@@ -65,6 +72,19 @@ def make_row(
             verdict=verdict,
         ),
         milliseconds_per_slice=4.2 + 0.9 * (num_blocks or 0) if network else None,
+        multiply_accumulates=10**9 + 10**8 * (num_blocks or 0) if network else None,
+        multiply_accumulates_by_kernel=10**9 + 10**8 * (num_blocks or 0) if network else None,
+        peak_memory_mb=50.0 + (num_blocks or 0) if network else None,
+    )
+
+
+def make_surface() -> SurfaceSummary:
+    return SurfaceSummary(
+        tolerance_mm=1.0,
+        hd95_mm=2.1,
+        hd95_mm_by_class=dict(zip(LABELS.values(), (3.0, 2.0, 1.3), strict=True)),
+        surface_dice=0.93,
+        surface_dice_by_class=dict(zip(LABELS.values(), (0.90, 0.94, 0.95), strict=True)),
     )
 
 
@@ -88,7 +108,7 @@ def make_results(*rows: ModelRow, depth: dict[str, Any] | None = None, validatio
     )
 
 
-def _demo_rows() -> tuple[ModelRow, ...]:
+def demo_rows() -> tuple[ModelRow, ...]:
     return (
         make_row(),
         make_row("chosen depth", "unetr-3", 3, 0.868, "not inferior"),
@@ -238,7 +258,7 @@ def write_comparison(folder: Path) -> None:
     """Write the folder of a whole demo, before its report."""
     choice = make_choice()
     depth = choice.model_dump(include={"status", "num_blocks", "reason", "evidence"})
-    results = make_results(*_demo_rows(), depth=depth)
+    results = make_results(*demo_rows(), depth=depth)
     random = np.random.default_rng(0)
     images, truths = (np.stack(planes) for planes in zip(*(make_slice(random) for _ in range(UNSEEN)), strict=True))
     for row in results.models:

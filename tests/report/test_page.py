@@ -34,7 +34,7 @@ def test_a_whole_comparison_becomes_a_page_with_tables_and_figures(tmp_path: Pat
     assert {file.name for file in (tmp_path / "figures").iterdir()} == {
         f"{name}.{kind}" for name in figures for kind in ("png", "svg")
     }
-    assert {file.name for file in (tmp_path / "tables").iterdir()} == {"models.csv", "models.md"}
+    assert {file.name for file in (tmp_path / "tables").iterdir()} == {"models.csv", "models.md", "models.tex"}
 
 
 def test_a_comparison_without_runs_says_what_is_missing(tmp_path: Path) -> None:

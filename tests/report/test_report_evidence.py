@@ -2,7 +2,7 @@ from made_comparison import make_choice, make_results
 
 from trimformer.records.depth import DepthChoice
 from trimformer.report.evidence import BLOCK_COLUMNS, Gate, block_rows, depth_choice, gates, sensitivity
-from trimformer.report.tables import Cell
+from trimformer.report.tables.table import Cell
 
 
 def bare_choice(**evidence: object) -> DepthChoice:

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from trimformer.cli.terminal import JsonOption, print_json, print_table, progress_bars, say
+from trimformer.cli.compared import print_comparison
+from trimformer.cli.terminal import JsonOption, print_json, progress_bars, say
 
 
 def compare(
@@ -20,8 +21,6 @@ def compare(
     from trimformer.evaluation.compare import compare as compare_runs
     from trimformer.evaluation.rows import Candidate
     from trimformer.report import write_report
-    from trimformer.report.tables import columns
-    from trimformer.report.words import headline
 
     with progress_bars(shown=not json) as progress:
         candidates = [Candidate.of(folder, is_reference=index == 0) for index, folder in enumerate(folders)]
@@ -31,8 +30,5 @@ def compare(
     if json:
         print_json(results.model_dump(mode="json"))
         return
-    names, *figures = [
-        [column.title, *(column.cell(row).text for row in results.models)] for column in columns(results)
-    ]
-    print_table("Models", names, figures)  # a model a column: five fit on a narrow terminal
-    say(f"{headline(results)}\nReport: {page.resolve()}")
+    print_comparison(results)
+    say(f"Report: {page.resolve()}")

@@ -7,7 +7,7 @@ from typing import Any
 from trimformer.records.depth import DepthChoice
 from trimformer.records.results import Results
 from trimformer.report.formats import number, sentence
-from trimformer.report.tables import Cell
+from trimformer.report.tables.table import Cell
 
 BLOCK_COLUMNS = (
     ("Block", "block"),

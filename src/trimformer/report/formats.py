@@ -1,5 +1,7 @@
 """Figures as a reader expects them: a true minus sign, fixed decimals, a dash where there is none."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from trimformer.records.evaluation import Interval
@@ -39,11 +41,33 @@ def plain(name: str) -> str:
     return name.replace("_", " ")
 
 
-def percent(value: float) -> str:
-    """A share with one decimal."""
-    return f"{number(value, 1)} %"
+def percent(value: float, digits: int = 1) -> str:
+    """A share with its sign."""
+    return f"{number(value, digits)} %"
 
 
 def interval(ci95: Interval | None) -> str:
     """The bounds of an interval; empty where there is none."""
     return "" if ci95 is None else f"{number(ci95[0])} – {number(ci95[1])}"
+
+
+def signed_interval(ci95: Interval | None) -> str:
+    """The bounds of a change; empty where there is none."""
+    return "" if ci95 is None else f"{signed(ci95[0])} to {signed(ci95[1])}"
+
+
+def p_value(value: float | None) -> str:
+    """A p-value with three decimals, never written as zero; a dash where no test was made."""
+    return "< 0.001" if value is not None and value < 0.001 else number(value)
+
+
+def giga(count: int | None) -> str:
+    """A count of operations in thousand millions, or millions where it is small."""
+    if count is None:
+        return "–"
+    return f"{count / 1e9:.2f} G" if count >= 1e7 else f"{count / 1e6:.2f} M"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Several words as a sentence has them: `a, b and c`."""
+    return " and ".join(part for part in (", ".join(words[:-1]), *words[-1:]) if part)

@@ -11,9 +11,14 @@ from trimformer.records.profile import REGIONS, AttentionProfile
 from trimformer.report import evidence, formats, words
 from trimformer.report.charts import curve, plot_cumulative_field, plot_measures
 from trimformer.report.comparisons import plot_differences, plot_training
+from trimformer.report.findings import findings
 from trimformer.report.galleries import attention_gallery, label_names, legend, patient_galleries
+from trimformer.report.remarks import weights_remarks
 from trimformer.report.sources import Sources, read_sources
-from trimformer.report.tables import columns, to_csv, to_markdown
+from trimformer.report.sureness import sureness, undertrained
+from trimformer.report.tables.models import model_tables
+from trimformer.report.tables.paper import paper_tables
+from trimformer.report.tables.write import write_tables
 from trimformer.report.templating import page_template
 from trimformer.report.themes import Chart, render
 
@@ -38,8 +43,7 @@ def write_report(folder: Path) -> Path:
     for name, (chart, png) in charts.items():
         write_text(folder / "figures" / f"{name}.svg", chart.wide)
         write_whole(folder / "figures" / f"{name}.png", partial(_put, content=png))
-    write_text(folder / "tables" / "models.csv", to_csv(sources.results))
-    write_text(folder / "tables" / "models.md", to_markdown(sources.results))
+    write_tables(folder, [sources])
     write_text(folder / "report.html", page)
     return folder / "report.html"
 
@@ -92,15 +96,15 @@ def render_page(sources: Sources, charts: Mapping[str, Chart]) -> str:
     """The page as HTML; every name from outside is escaped by the template."""
     results, labels = sources.results, label_names(sources.models)
     choice = evidence.depth_choice(sources.depth, results)
-    shown = columns(results)
     return page_template("report.html.j2").render(
         results=results,
         headline=words.headline(results),
         certainty=words.certainty(results),
-        findings=words.findings(results),
-        sureness=words.sureness(results),
-        columns=shown,
-        rows=[[column.cell(row) for column in shown] for row in results.models],
+        weights=weights_remarks(results),
+        findings=findings(results),
+        sureness=sureness(results),
+        tables=model_tables(results),
+        paper=paper_tables(sources),
         charts=charts,
         choice=choice,
         tau=_tau(choice),
@@ -122,7 +126,7 @@ def render_page(sources: Sources, charts: Mapping[str, Chart]) -> str:
 
 def _unsettled(sources: Sources) -> list[tuple[str, str]]:
     histories = [(model.row.name, model.history) for model in sources.models if model.history is not None]
-    warnings = [(name, words.undertrained(history["selection_dice"])) for name, history in histories]
+    warnings = [(name, undertrained(history["selection_dice"])) for name, history in histories]
     return [(name, warning) for name, warning in warnings if warning]
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from trimformer.records.depth import DepthChoice
 from trimformer.records.errors import UserError
 from trimformer.records.evaluation import Evaluation
+from trimformer.records.experiment import Experiment
 from trimformer.records.files import read_arrays
 from trimformer.records.history import read_history
 from trimformer.records.profile import AttentionProfile
@@ -31,6 +32,7 @@ class ModelSources:
     examples: Arrays | None = None
     history: Arrays | None = None
     manifest: dict[str, Any] | None = None
+    experiment: Experiment | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ def _read_model(row: ModelRow, run: RunFolder | None) -> ModelSources:
         _read_examples(run.examples_file) if run.examples_file.is_file() else None,
         read_history(run.history_file) if run.history_file.is_file() else None,
         run.manifest() if run.manifest_file.is_file() else None,
+        run.experiment() if run.experiment_file.is_file() else None,
     )
 
 

@@ -3,6 +3,7 @@
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from trimformer.report import formats
+from trimformer.report.tables.table import meanings
 
 
 def page_template(name: str) -> Template:
@@ -19,5 +20,6 @@ def page_template(name: str) -> Template:
         "compact": formats.compact,
         "interval": formats.interval,
         "blocks": formats.blocks,
+        "meanings": meanings,
     }
     return environment.get_template(name)

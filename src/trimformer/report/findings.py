@@ -1,0 +1,91 @@
+"""The findings in words, a paragraph a model; no sentence claims more than its interval says."""
+
+from trimformer.records.results import ModelRow, PairedTest, Results
+from trimformer.report.families import families
+from trimformer.report.formats import blocks, number, sentence, signed
+
+
+def findings(results: Results) -> list[str]:
+    """What was found, one paragraph for the rule and one for each model beside the reference."""
+    paragraphs = [_rule_finding(results), *(_row_finding(row, results) for row in results.models[1:])]
+    return [paragraph for paragraph in paragraphs if paragraph]
+
+
+def _rule_finding(results: Results) -> str:
+    if results.depth is None:
+        return ""
+    opening = f"Looking at the attention of {results.models[0].name} alone, the rule "
+    if results.depth.get("status") == "chosen":
+        opening += f"chooses {blocks(results.depth.get('num_blocks'))}."
+    else:
+        opening += "does not choose a depth."
+    return " ".join(part for part in (opening, sentence(str(results.depth.get("reason") or ""))) if part)
+
+
+def _row_finding(row: ModelRow, results: Results) -> str:
+    if row.role == "intensity":
+        return f"Brightness alone, without a network, reaches a mean Dice of {number(row.dice.mean)}."
+    several = len(families(results)) > 1
+    test = row.versus_reference
+    if test is None:
+        return f"{_subject(row, several)}: mean Dice {number(row.dice.mean)}, not compared with the reference."
+    against = row.reference if several and row.reference else "the reference"
+    numbers = f"mean Dice {number(row.dice.mean)}, {signed(test.mean_difference)} against {against}"
+    return f"{_subject(row, several)}: {numbers}{_interval_words(test)}. {_meaning(row, test, results.margin)}"
+
+
+def _subject(row: ModelRow, several: bool) -> str:
+    """What the row is, in words; by its name where models of several kinds have the same role."""
+    subject = {
+        "chosen depth": f"With the chosen {blocks(row.num_blocks)}",
+        "paper's depth": f"With the {blocks(row.num_blocks)} of the paper",
+        "zero blocks": "Without any transformer block",
+        "plain U-Net": "A plain U-Net trained alike",
+    }.get(row.role, row.name)
+    return f"{row.name}, {subject[0].lower()}{subject[1:]}" if several and subject != row.name else subject
+
+
+def _interval_words(test: PairedTest) -> str:
+    pairs = f"{test.pairs} patient{'' if test.pairs == 1 else 's'}"
+    if test.ci95 is None:
+        return f" on {pairs}, too few for an interval"
+    return f" (95\u00a0% interval {signed(test.ci95[0])} to {signed(test.ci95[1])}, {pairs})"
+
+
+def _meaning(row: ModelRow, test: PairedTest, margin: float) -> str:
+    better = test.ci95 is not None and test.ci95[0] > 0 and test.verdict == "not inferior"
+    if row.role == "plain U-Net":
+        return _unet_meaning(test, better)
+    if row.role == "zero blocks":
+        return _zero_meaning(test, better, trained_once=len(row.seeds) < 2)
+    return {
+        "not inferior": "It does better." if better else f"It is not inferior, within a margin of {margin:g} Dice.",
+        "inferior": "It is inferior.",
+        "undecided": f"Whether it stays within a margin of {margin:g} Dice is undecided.",
+        "too few patients": "There are too few patients for a test.",
+    }[test.verdict]
+
+
+def _unet_meaning(test: PairedTest, better: bool) -> str:
+    if better:
+        return "So here a plain U-Net scores higher than the hybrid."
+    if test.verdict == "not inferior":
+        return "So a plain U-Net does as well as the hybrid, within the margin."
+    if test.verdict == "inferior":
+        return "So here the hybrid scores higher than a plain U-Net."
+    tested = "undecided" if test.verdict == "undecided" else "not tested, for want of patients"
+    if test.mean_difference >= 0:
+        return f"So a plain U-Net scores at least as high as the hybrid; whether that is more than chance is {tested}."
+    return f"Whether the hybrid is better than a plain U-Net is {tested}."
+
+
+def _zero_meaning(test: PairedTest, better: bool, trained_once: bool) -> str:
+    higher = "So here it scores higher than with all blocks"
+    return {
+        "not inferior": f"{higher}{'; another seed may turn that round' if trained_once else ''}."
+        if better
+        else "So the transformer adds nothing measurable here beyond the margin.",
+        "inferior": "So the transformer adds something on these data.",
+        "undecided": "Whether the transformer adds anything is undecided.",
+        "too few patients": "Whether the transformer adds anything cannot be tested on so few patients.",
+    }[test.verdict]

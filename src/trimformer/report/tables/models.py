@@ -1,0 +1,62 @@
+"""The models of one comparison in four tables: Dice, the comparison itself, size and cost, boundaries and counts."""
+
+from trimformer.records.results import Results
+from trimformer.report.remarks import weights_remarks
+from trimformer.report.tables import columns
+from trimformer.report.tables.table import Table, make_table
+
+
+def model_tables(results: Results) -> list[Table]:
+    """All that is known about the models, a model a row, in tables narrow enough for a page."""
+    return [_dice_table(results), _comparison_table(results), _cost_table(results), _boundary_table(results)]
+
+
+def summary_table(results: Results) -> Table:
+    """The few columns for a terminal; the rest stands in the tables that are written."""
+    model, blocks, weights = columns.identity_columns()
+    parameters, saved, *_ = columns.parameter_columns()
+    shown = [
+        model,
+        blocks,
+        weights,
+        parameters,
+        saved,
+        columns.mean_dice_column(),
+        columns.change_column(),
+        columns.verdict_column(results.margin),
+    ]
+    return make_table("summary", f"Models on {results.dataset}", shown, results.models, weights_remarks(results))
+
+
+def _dice_table(results: Results) -> Table:
+    shown = [
+        *columns.identity_columns(),
+        columns.mean_dice_column(),
+        *(columns.class_dice_column(name) for name in columns.class_names(results)),
+        columns.last_epoch_column(),
+    ]
+    patients = results.patients.validation
+    note = f"{patients} unseen patient{'' if patients == 1 else 's'} of {results.dataset}, 95 % intervals below."
+    return make_table("dice", "Dice", shown, results.models, [note])
+
+
+def _comparison_table(results: Results) -> Table:
+    shown = [*columns.identity_columns(), *columns.comparison_columns(results.margin)]
+    note = f"A model may lose {results.margin:g} Dice before it counts as inferior."
+    return make_table("comparison", "Against the full model", shown, results.models, [note, *weights_remarks(results)])
+
+
+def _cost_table(results: Results) -> Table:
+    shown = [*columns.identity_columns(), *columns.parameter_columns(), *columns.cost_columns()]
+    return make_table("cost", "Size and cost", shown, [row for row in results.models if row.parameters is not None])
+
+
+def _boundary_table(results: Results) -> Table:
+    measured = [row.surface for row in results.models if row.surface is not None]
+    names = columns.class_names(results) if measured else []
+    tolerance = measured[0].tolerance_mm if measured else None
+    shown = [*columns.identity_columns(), *columns.count_columns()]
+    if measured:
+        shown[3:3] = columns.surface_columns(tolerance, names)
+    title = "Boundaries and empty masks" if measured else "Empty masks"
+    return make_table("boundary", title, shown, results.models)

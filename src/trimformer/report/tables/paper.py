@@ -1,0 +1,169 @@
+"""The paper's Tables 1 to 3 beside what was measured here, class by class."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from trimformer.records.experiment import Experiment
+from trimformer.records.results import PaperFigures
+from trimformer.report.formats import compact, listed, number, percent, plain, signed
+from trimformer.report.remarks import weights_remarks
+from trimformer.report.sources import ModelSources, Sources
+from trimformer.report.tables.columns import change_column, identity_columns, parameter_columns, seeds
+from trimformer.report.tables.flat import write_csv
+from trimformer.report.tables.table import NONE, Cell, Column, Table, make_table
+
+PAPERS_SIZE = "base"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A model that the paper has too: what was measured here, and what is printed there."""
+
+    ours: ModelSources
+    paper: PaperFigures
+
+
+PairColumn = Column[Pair]
+
+
+def paper_tables(sources: Sources) -> list[Table]:
+    """One table for each of the paper's that has a row here; none where the data are not the paper's."""
+    pairs = _pairs(sources)
+    numbers = sorted({pair.paper.table for pair in pairs})
+    return [_paper_table(number, [pair for pair in pairs if pair.paper.table == number], sources) for number in numbers]
+
+
+def _pairs(sources: Sources) -> list[Pair]:
+    return [Pair(model, model.row.paper) for model in sources.models if model.row.paper is not None]
+
+
+def _paper_table(table: int, pairs: Sequence[Pair], sources: Sources) -> Table:
+    notes = [
+        "Each cell: ours, and below or in brackets what the paper prints.",
+        _unlike_the_paper(pairs),
+        *weights_remarks(sources.results),
+    ]
+    title = f"Table {table} of the paper beside ours: {sources.results.dataset}"
+    return make_table(f"paper-{table}", title, _columns(pairs), pairs, [note for note in notes if note])
+
+
+def _columns(pairs: Sequence[Pair]) -> list[PairColumn]:
+    name, blocks, weights = identity_columns()
+    change, saved = change_column(), parameter_columns()[1]
+    classes = list(dict.fromkeys(name for pair in pairs for name in pair.paper.by_class))
+    return [
+        Column("Model", name.explanation, lambda pair: Cell(pair.ours.row.name)),
+        Column("Blocks", blocks.explanation, lambda pair: blocks.cell(pair.ours.row)),
+        Column("Weights", weights.explanation, lambda pair: Cell(pair.ours.row.weights or NONE)),
+        Column("Ours", "The size, epochs and seeds of our model; the paper's are base.", _made_of),
+        *(_class_column(label) for label in classes),
+        Column(
+            "Average",
+            "Mean Dice over the classes.",
+            lambda pair: beside(number(pair.ours.row.dice.mean), number(pair.paper.mean)),
+        ),
+        Column(
+            "Change",
+            change.explanation,
+            lambda pair: beside(change.cell(pair.ours.row).text, _percent_change(pair.paper)),
+        ),
+        Column(
+            "Saved",
+            saved.explanation,
+            lambda pair: beside(saved.cell(pair.ours.row).text, _percent_saved(pair.paper)),
+        ),
+        Column(
+            "Parameters",
+            "Trainable numbers in the model.",
+            lambda pair: beside(compact(pair.ours.row.parameters), compact(pair.paper.parameters)),
+        ),
+    ]
+
+
+def _class_column(label: str) -> PairColumn:
+    return Column(
+        plain(label),
+        "The Dice of this class.",
+        lambda pair: beside(number(pair.ours.row.dice.by_class.get(label)), number(pair.paper.by_class[label])),
+    )
+
+
+def beside(ours: str, paper: str) -> Cell:
+    """Our figure with the paper's below it; nothing below where neither has any."""
+    return Cell(ours, "" if ours == paper == NONE else f"paper {paper}")
+
+
+def _percent_change(paper: PaperFigures) -> str:
+    return NONE if paper.dice_change_percent is None else f"{signed(paper.dice_change_percent, 2)} %"
+
+
+def _percent_saved(paper: PaperFigures) -> str:
+    return NONE if paper.parameters_saved_percent is None else percent(paper.parameters_saved_percent)
+
+
+def _made_of(pair: Pair) -> Cell:
+    """What our model is, so that nobody takes a tiny one for the paper's."""
+    details = [epochs(pair.ours.experiment), seeds(pair.ours.row)]
+    return Cell(pair.ours.row.size or NONE, ", ".join(detail for detail in details if detail))
+
+
+def epochs(experiment: Experiment | None) -> str:
+    """How long was trained; empty where the run says nothing."""
+    if experiment is None:
+        return ""
+    count = experiment.training.epochs
+    return f"{count} epoch{'' if count == 1 else 's'}"
+
+
+def _unlike_the_paper(pairs: Sequence[Pair]) -> str:
+    """In which sizes and epochs ours differ from the paper's; empty where they do not."""
+    differences = list(dict.fromkeys(text for pair in pairs for text in _differences(pair)))
+    if not differences:
+        return ""
+    return f"Not a reproduction of the paper's figures: ours are {listed(differences)}."
+
+
+def _differences(pair: Pair) -> Iterator[str]:
+    size, experiment = pair.ours.row.size, pair.ours.experiment
+    if size != PAPERS_SIZE:
+        yield f"{size} models in place of {PAPERS_SIZE} ones"
+    if experiment is None:
+        return
+    protocol = Experiment.model_validate({"data": {"dataset": experiment.data.dataset}})
+    if experiment.training.epochs != protocol.training.epochs:
+        yield f"trained for {epochs(experiment)} in place of {protocol.training.epochs}"
+    if experiment.data.image_size != protocol.data.image_size:
+        yield f"given slices of {experiment.data.image_size} pixels in place of {protocol.data.image_size}"
+    if pair.ours.row.weights == "scratch":
+        yield "begun from scratch in place of pretrained weights"
+
+
+def paper_csv(comparisons: Iterable[Sources]) -> str:
+    """One line a figure: ours, unrounded, and the paper's."""
+    pairs = [(pair, sources.results.dataset) for sources in comparisons for pair in _pairs(sources)]
+    return write_csv([record for pair, dataset in pairs for record in _records(pair, dataset)])
+
+
+def _records(pair: Pair, dataset: str) -> Iterator[dict[str, Any]]:
+    row, paper = pair.ours.row, pair.paper
+    model = {
+        "table": paper.table,
+        "dataset": dataset,
+        "model": row.name,
+        "num_blocks": row.num_blocks,
+        "size": row.size,
+        "weights": row.weights,
+        "seeds": " ".join(map(str, row.seeds)),
+        "epochs": pair.ours.experiment.training.epochs if pair.ours.experiment else None,
+    }
+    figures: dict[str, tuple[float | None, float | None]]
+    figures = {f"dice_{name}": (row.dice.by_class.get(name), printed) for name, printed in paper.by_class.items()}
+    figures |= {
+        "dice_average": (row.dice.mean, paper.mean),
+        "dice_change_percent": (row.dice_change_percent, paper.dice_change_percent),
+        "parameters_saved_percent": (row.parameters_saved_percent, paper.parameters_saved_percent),
+        "parameters": (row.parameters, paper.parameters),
+    }
+    for name, (ours, printed) in figures.items():
+        yield {**model, "figure": name, "ours": ours, "paper": printed}
