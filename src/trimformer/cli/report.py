@@ -9,13 +9,13 @@ from trimformer.cli.terminal import JsonOption, print_json, say
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder with results.json.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a comparison, a demo or a study.")],
     json: JsonOption = False,
 ) -> None:
-    """Write tables, figures and report.html again from what is there."""
-    from trimformer.report import write_report
+    """Write tables, figures and pages again from what is there."""
+    from trimformer.report import write_pages
 
-    page = write_report(folder)
+    page = write_pages(folder)
     if json:
         print_json({"report": str(page)})
         return

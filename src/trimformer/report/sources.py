@@ -67,6 +67,24 @@ def read_sources(folder: Path) -> Sources:
     return Sources(results, models, profile, next(choices, None), profiled, explorer)
 
 
+def read_figures(folder: Path) -> Sources:
+    """Read `results.json` and how its runs were trained: enough for every table, without pictures and profiles.
+
+    Raises:
+        UserError: `results.json` is missing, or an experiment that is there is damaged.
+    """
+    results = Results.load(folder / "results.json")
+    models = tuple(
+        ModelSources(row, experiment=_experiment(RunFolder(folder / row.run)) if row.run else None)
+        for row in results.models
+    )
+    return Sources(results, models, None, None)
+
+
+def _experiment(run: RunFolder) -> Experiment | None:
+    return run.experiment() if run.experiment_file.is_file() else None
+
+
 def _explorer(run: RunFolder, folder: Path) -> str | None:
     if not run.explorer_file.is_file():
         return None
@@ -82,7 +100,7 @@ def _read_model(row: ModelRow, run: RunFolder | None) -> ModelSources:
         _read_examples(run.examples_file) if run.examples_file.is_file() else None,
         read_history(run.history_file) if run.history_file.is_file() else None,
         run.manifest() if run.manifest_file.is_file() else None,
-        run.experiment() if run.experiment_file.is_file() else None,
+        _experiment(run),
     )
 
 

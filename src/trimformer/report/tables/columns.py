@@ -1,9 +1,9 @@
-"""The columns in which models are described, each written once for every format."""
+"""Which model a row is, its Dice, and how it stands against its reference: written once for every format."""
 
 from collections.abc import Callable
 
-from trimformer.records.results import ModelRow, PairedTest, Results, SurfaceSummary
-from trimformer.report.formats import compact, giga, interval, number, p_value, percent, plain, signed, signed_interval
+from trimformer.records.results import ModelRow, PairedTest, Results
+from trimformer.report.formats import interval, number, p_value, percent, plain, signed, signed_interval
 from trimformer.report.tables.table import NONE, Cell, Column
 
 ModelColumn = Column[ModelRow]
@@ -114,122 +114,9 @@ def verdict_column(margin: float) -> ModelColumn:
     )
 
 
-def parameter_columns() -> list[ModelColumn]:
-    """How large a model is and what of the reference is gone."""
-    return [
-        Column(
-            "Parameters",
-            "Trainable numbers in the model; below, how many of them belong to the transformer.",
-            lambda row: Cell(
-                compact(row.parameters),
-                "" if row.parameters_transformer is None else f"{compact(row.parameters_transformer)} transformer",
-            ),
-        ),
-        Column(
-            "Saved",
-            "Share of the parameters of the model compared with that is gone: 100 (its − own) / its, equation 5 of "
-            "the paper.",
-            lambda row: Cell(_saved(row, row.parameters_saved_percent)),
-        ),
-        Column(
-            "by blocks",
-            "The part of that saving that the transformer's blocks account for.",
-            lambda row: Cell(_saved(row, row.parameters_saved_by_blocks_percent)),
-        ),
-        Column(
-            "by decoder",
-            "The rest of that saving: a smaller decoder, or another network.",
-            lambda row: Cell(_saved(row, saved_by_decoder(row))),
-        ),
-    ]
-
-
-def cost_columns() -> list[ModelColumn]:
-    """What one slice costs on this machine."""
-    return [
-        Column(
-            "MACs",
-            "Multiply-accumulates of one slice in thousand millions (G), counted from what each layer is asked to do; "
-            "below, counted again from the kernels that ran.",
-            lambda row: Cell(giga(row.multiply_accumulates), _by_kernel(row)),
-        ),
-        Column(
-            "ms per slice",
-            "Time to segment one slice on this machine, the models in turn in one process.",
-            lambda row: Cell(number(row.milliseconds_per_slice, 1)),
-        ),
-        Column(
-            "Peak MB",
-            "The most memory that tensors held at once while a batch of 8 slices was segmented, weights included.",
-            lambda row: Cell(number(row.peak_memory_mb, 0)),
-        ),
-    ]
-
-
-def surface_columns(tolerance_mm: float | None, names: list[str]) -> list[ModelColumn]:
-    """How far drawn boundaries lie from the true ones: the mean, and HD95 of each class."""
-    within = "" if tolerance_mm is None else f" at {tolerance_mm:g} mm"
-    return [
-        Column(
-            "HD95 mm",
-            "Distance in millimetres within which 95 % of both boundaries lie from each other, mean over patients and "
-            "classes; smaller is better, and a missed class counts with the volume's diagonal.",
-            lambda row: Cell(number(row.surface.hd95_mm if row.surface else None, 2)),
-        ),
-        Column(
-            f"Surface Dice{within}",
-            f"Share of both boundaries that lie within the tolerance{within} of each other: 0 none to 1 all.",
-            lambda row: Cell(number(row.surface.surface_dice if row.surface else None)),
-        ),
-        *(_class_surface_column(name) for name in names),
-    ]
-
-
-def _class_surface_column(name: str) -> ModelColumn:
-    return Column(
-        plain(name),
-        "HD95 of this class alone in millimetres; below, its surface Dice.",
-        lambda row: _class_surface(row.surface, name),
-    )
-
-
-def _class_surface(surface: SurfaceSummary | None, name: str) -> Cell:
-    if surface is None:
-        return Cell(NONE)
-    dice = surface.surface_dice_by_class.get(name)
-    return Cell(number(surface.hd95_mm_by_class.get(name), 2), "" if dice is None else number(dice))
-
-
-def count_columns() -> list[ModelColumn]:
-    """The empty masks, which a mean alone hides."""
-    return [
-        Column(
-            "Missed",
-            "Times that a class was there and nothing of it was drawn: Dice 0.",
-            lambda row: Cell(str(row.dice.missed)),
-        ),
-        Column(
-            "False alarms",
-            "Times that a class was not there and something was drawn: Dice 0.",
-            lambda row: Cell(str(row.dice.false_alarm)),
-        ),
-        Column(
-            "Absent",
-            "Times that a class was neither there nor drawn: left out of the mean.",
-            lambda row: Cell(str(row.dice.absent)),
-        ),
-    ]
-
-
 def of_test(row: ModelRow, cell: Callable[[PairedTest], Cell]) -> Cell:
     """A cell of the paired test; a dash for a row that is compared with none."""
     return Cell(NONE) if row.versus_reference is None else cell(row.versus_reference)
-
-
-def saved_by_decoder(row: ModelRow) -> float | None:
-    """What of the saving is not the blocks', in percent of the reference; None where nobody split it."""
-    total, blocks = row.parameters_saved_percent, row.parameters_saved_by_blocks_percent
-    return None if total is None or blocks is None else total - blocks
 
 
 def _pairs(test: PairedTest) -> str:
@@ -246,14 +133,6 @@ def _power(test: PairedTest) -> str:
 def _percent_change(row: ModelRow) -> str:
     change = None if row.role == "reference" else row.dice_change_percent
     return NONE if change is None else f"{signed(change, 2)} %"
-
-
-def _saved(row: ModelRow, share: float | None) -> str:
-    return NONE if share is None or row.role == "reference" else percent(share)
-
-
-def _by_kernel(row: ModelRow) -> str:
-    return "" if row.multiply_accumulates_by_kernel is None else giga(row.multiply_accumulates_by_kernel)
 
 
 def _count(value: int | None) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from trimformer.records.evaluation import Interval
 from trimformer.records.results import ModelRow, Results
-from trimformer.report.tables.columns import saved_by_decoder
+from trimformer.report.tables.cost_columns import saved_by_decoder
 
 
 def to_csv(comparisons: Iterable[Results]) -> str:

@@ -3,6 +3,8 @@
 from trimformer.records.results import Results
 from trimformer.report.remarks import weights_remarks
 from trimformer.report.tables import columns
+from trimformer.report.tables.boundary_columns import count_columns, surface_columns
+from trimformer.report.tables.cost_columns import cost_columns, parameter_columns
 from trimformer.report.tables.table import Table, make_table
 
 
@@ -14,7 +16,7 @@ def model_tables(results: Results) -> list[Table]:
 def summary_table(results: Results) -> Table:
     """The few columns for a terminal; the rest stands in the tables that are written."""
     model, blocks, weights = columns.identity_columns()
-    parameters, saved, *_ = columns.parameter_columns()
+    parameters, saved, *_ = parameter_columns()
     shown = [
         model,
         blocks,
@@ -47,7 +49,7 @@ def _comparison_table(results: Results) -> Table:
 
 
 def _cost_table(results: Results) -> Table:
-    shown = [*columns.identity_columns(), *columns.parameter_columns(), *columns.cost_columns()]
+    shown = [*columns.identity_columns(), *parameter_columns(), *cost_columns()]
     return make_table("cost", "Size and cost", shown, [row for row in results.models if row.parameters is not None])
 
 
@@ -55,8 +57,8 @@ def _boundary_table(results: Results) -> Table:
     measured = [row.surface for row in results.models if row.surface is not None]
     names = columns.class_names(results) if measured else []
     tolerance = measured[0].tolerance_mm if measured else None
-    shown = [*columns.identity_columns(), *columns.count_columns()]
+    shown = [*columns.identity_columns(), *count_columns()]
     if measured:
-        shown[3:3] = columns.surface_columns(tolerance, names)
+        shown[3:3] = surface_columns(tolerance, names)
     title = "Boundaries and empty masks" if measured else "Empty masks"
     return make_table("boundary", title, shown, results.models)

@@ -9,7 +9,8 @@ from trimformer.records.results import PaperFigures
 from trimformer.report.formats import compact, listed, number, percent, plain, signed
 from trimformer.report.remarks import weights_remarks
 from trimformer.report.sources import ModelSources, Sources
-from trimformer.report.tables.columns import change_column, identity_columns, parameter_columns, seeds
+from trimformer.report.tables.columns import change_column, identity_columns, seeds
+from trimformer.report.tables.cost_columns import parameter_columns
 from trimformer.report.tables.flat import write_csv
 from trimformer.report.tables.table import NONE, Cell, Column, Table, make_table
 
