@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from trimformer.compression import keep_blocks
     from trimformer.data.batch import Batch
     from trimformer.depth import choose_depth
-    from trimformer.models import ParameterCount, count_parameters, create_model, load_model
+    from trimformer.models import BlockAdapter, ParameterCount, count_parameters, create_model, load_model
     from trimformer.records.depth import DepthChoice
     from trimformer.records.errors import UserError
     from trimformer.records.merged_profile import merge_profiles
@@ -30,6 +30,7 @@ _HOMES = {
     "AttentionAdapter": "trimformer.attention",
     "AttentionProfile": "trimformer.records.profile",
     "Batch": "trimformer.data.batch",
+    "BlockAdapter": "trimformer.models",
     "DepthChoice": "trimformer.records.depth",
     "Heads": "trimformer.attention",
     "MeasureSums": "trimformer.attention.measures.measure_sums",
@@ -61,6 +62,7 @@ __all__ = [
     "AttentionAdapter",
     "AttentionProfile",
     "Batch",
+    "BlockAdapter",
     "DepthChoice",
     "Heads",
     "MeasureSums",

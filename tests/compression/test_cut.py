@@ -54,12 +54,11 @@ def test_blocks_that_are_not_there_or_out_of_order_are_refused(blocks: list[int]
 
 
 @pytest.mark.parametrize(
-    ("settings", "found"),
-    [({"name": "unet"}, "unet"), ({"target": f"{__name__}:OwnNetwork"}, f"{__name__}:OwnNetwork")],
+    ("settings", "found"), [({"name": "unet"}, "UNet"), ({"target": f"{__name__}:OwnNetwork"}, "OwnNetwork")]
 )
-def test_a_network_without_a_transformer_of_ours_has_no_blocks_to_keep(settings: dict[str, Any], found: str) -> None:
+def test_a_network_without_a_transformer_has_no_blocks_to_keep(settings: dict[str, Any], found: str) -> None:
     model = create_model(**settings, num_classes=3, size="tiny", image_size=32)
-    with pytest.raises(UserError, match=f"kept of a hybrid; found {found}"):
+    with pytest.raises(UserError, match=f"with attention inside; found none in {found}"):
         keep_blocks(model, [0])
 
 

@@ -61,6 +61,7 @@ def test_a_control_has_no_blocks_and_its_options_stand_in_the_settings() -> None
     assert model.settings == {
         "name": "SegResNet", "target": None, "num_classes": 3, "num_blocks": None, "decoder": None, "size": "tiny",
         "image_size": 32, "patch_size": None, "in_channels": 1, "trunk": None, "options": {"blocks_down": [1, 1, 1, 1]},
+        "kept_blocks": None,
     }  # fmt: skip
 
 

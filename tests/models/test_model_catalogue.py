@@ -33,10 +33,12 @@ def test_settings_hold_every_word_and_none_where_it_means_nothing() -> None:
     assert cats.settings == {
         "name": "cats", "target": None, "num_classes": 4, "num_blocks": 12, "decoder": "full", "size": "base",
         "image_size": 224, "patch_size": 8, "in_channels": 1, "trunk": "resnet50", "options": {},
+        "kept_blocks": None,
     }  # fmt: skip
     assert unet.settings == {
         "name": "unet", "target": None, "num_classes": 4, "num_blocks": None, "decoder": None, "size": "base",
         "image_size": 224, "patch_size": None, "in_channels": 1, "trunk": None, "options": {},
+        "kept_blocks": None,
     }  # fmt: skip
 
 

@@ -95,6 +95,7 @@ def test_the_settings_rebuild_it() -> None:
     assert settings == {
         "name": None, "target": "targets_of_this_test:net", "num_classes": 3, "num_blocks": None, "decoder": None,
         "size": None, "image_size": 16, "patch_size": None, "in_channels": 1, "trunk": None, "options": {"width": 5},
+        "kept_blocks": None,
     }  # fmt: skip
     assert create_model(**settings).settings == settings
 

@@ -2,6 +2,7 @@
 
 from trimformer.models.anatomy.parameters import ParameterCount, count_parameters
 from trimformer.models.catalogue import CATALOGUE, MONAI_CONTROLS, canonical_name, create_model
+from trimformer.models.cutting import BlockAdapter
 from trimformer.models.segmentation_model import SegmentationModel
 from trimformer.models.storage import load_model, save_model
 from trimformer.models.vit import VisionTransformer
@@ -10,6 +11,7 @@ from trimformer.models.weights import WeightsReport, inherit_weights, load_weigh
 __all__ = [
     "CATALOGUE",
     "MONAI_CONTROLS",
+    "BlockAdapter",
     "ParameterCount",
     "SegmentationModel",
     "VisionTransformer",

@@ -1,7 +1,7 @@
 """The models there are, and the one function that creates them."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
@@ -23,8 +23,8 @@ from trimformer.records.settings import MAX_BLOCKS
 MONAI_PREFIX = "monai."
 
 HYBRID_WORDS = ("num_classes", "num_blocks", "decoder", "size", "image_size", "patch_size", "in_channels")
-CONTROL_WORDS = ("num_classes", "size", "image_size", "in_channels", "options")
-TARGET_WORDS = ("num_classes", "num_blocks", "image_size", "in_channels", "options")
+CONTROL_WORDS = ("num_classes", "size", "image_size", "in_channels", "options", "kept_blocks")
+TARGET_WORDS = ("num_classes", "num_blocks", "image_size", "in_channels", "options", "kept_blocks")
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,14 @@ def create_model(  # noqa: PLR0913 - the words of an experiment's [model] sectio
     trunk: str | None = None,
     target: str | None = None,
     options: Mapping[str, Any] | None = None,
+    source_blocks: Sequence[int] | None = None,
+    kept_blocks: Sequence[int] | None = None,
 ) -> SegmentationModel:
     """A new model, described by `model.settings`; where its weights come from stands in `model.weights_report`.
 
     Either `name` or `target` says which. A setting that a network has no use for is passed over and None in
-    `model.settings`, except `trunk`, `options` and the blocks of a target: to ask for these in vain is an error.
+    `model.settings`, except `trunk`, `options`, `kept_blocks` and the blocks of a target: to ask for these in vain is
+    an error.
 
     Args:
         name: `transunet`, `cats`, `unetr`, `unet`, or a 2D network of MONAI such as `AttentionUnet`,
@@ -101,6 +104,9 @@ def create_model(  # noqa: PLR0913 - the words of an experiment's [model] sectio
         target: `package.module:factory`, the user's own network; see `trimformer.models.targets.target_network`. The
             module is imported, here and wherever a run of it is loaded.
         options: More arguments of MONAI's constructor or of the target's factory, of the kinds that JSON has.
+        source_blocks: Which blocks of the weights the blocks 0, 1, ... of a hybrid take, one for each; None: the first.
+        kept_blocks: Of MONAI's networks and targets, which transformer blocks stay, rising; the others become
+            identities in their places. None: all.
 
     Raises:
         UserError: A value is outside its rule.
@@ -122,6 +128,7 @@ def create_model(  # noqa: PLR0913 - the words of an experiment's [model] sectio
         "in_channels": in_channels,
         "trunk": entry.trunks[0] if trunk is None and entry.trunks else trunk,
         "options": dict(options or {}),
+        "kept_blocks": None if kept_blocks is None else list(kept_blocks),
     }
     used = {word: given[word] for word in entry.words}
     _check(used, limit=MAX_BLOCKS if target is None else None)
@@ -130,7 +137,7 @@ def create_model(  # noqa: PLR0913 - the words of an experiment's [model] sectio
     # The one place where a model learns what rebuilds it; a setting that the model has no use for is None.
     model.settings = {"name": name, "target": target} | {word: used.get(word) for word in given}
     model.settings["options"] = given["options"]
-    model.weights_report = load_weights(model, _as_text(weights), _as_text(trunk_weights))
+    model.weights_report = load_weights(model, _as_text(weights), _as_text(trunk_weights), source_blocks)
     return model
 
 
@@ -174,8 +181,8 @@ def _entry(name: str) -> CatalogueEntry:
 
 
 def _check_not_in_vain(given: dict[str, Any], entry: CatalogueEntry, name: str) -> None:
-    for word in ("trunk", "options"):
-        if given[word] and word not in entry.words:
+    for word in ("trunk", "options", "kept_blocks"):
+        if given[word] not in (None, {}) and word not in entry.words:
             users = "cats" if word == "trunk" else "unet, MONAI's networks and targets"
             raise UserError(
                 f"{word} can be chosen for {users} only, not for {name}", repr(given[word]), f"Leave {word} out."

@@ -1,7 +1,7 @@
 """The controls beside the hybrids: MONAI's networks by name."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from monai.networks import nets
@@ -78,7 +78,14 @@ def monai_name(name: str) -> str | None:
 
 
 def monai_network(
-    name: str, *, num_classes: int, size: str, image_size: int, in_channels: int, options: dict[str, Any]
+    name: str,
+    *,
+    num_classes: int,
+    size: str,
+    image_size: int,
+    in_channels: int,
+    options: dict[str, Any],
+    kept_blocks: Sequence[int] | None = None,
 ) -> ForeignNetwork:
     """A network of MONAI in two dimensions, by its recipe and the user's options.
 
@@ -89,6 +96,7 @@ def monai_network(
         image_size: Rows = columns of the slices, in pixels; MONAI's networks like multiples of 32.
         in_channels: Channels of the slices, exactly.
         options: Constructor arguments that go before those of the recipe.
+        kept_blocks: Which transformer blocks of a network that has such stay; None: all.
 
     Raises:
         UserError: The options are not the constructor's, or the network does not give logits on the images' grid.
@@ -115,6 +123,7 @@ def monai_network(
         image_size=image_size,
         in_channels=in_channels,
         next_step=_another_size(image_size),
+        kept_blocks=kept_blocks,
     )
 
 

@@ -1,10 +1,12 @@
 """Networks that are not ours, brought to the terms of our own."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from trimformer.models.cutting import BlockAdapter, keep_in_place
 from trimformer.models.segmentation_model import Images, SegmentationModel
 from trimformer.records.errors import UserError
 
@@ -21,16 +23,27 @@ class ForeignNetwork(SegmentationModel):
         image_size: Rows = columns of the slices, in pixels.
         in_channels: Channels of the slices, exactly.
         next_step: What the user can do where the network does not fit.
+        kept_blocks: Which transformer blocks stay; the others become identities in their places. None: all.
 
     Raises:
-        UserError: The network fails on such a slice, or gives logits of another shape.
+        UserError: A block is not there, or the network fails on such a slice, or gives logits of another shape.
     """
 
     def __init__(
-        self, network: nn.Module, *, name: str, num_classes: int, image_size: int, in_channels: int, next_step: str
+        self,
+        network: nn.Module,
+        *,
+        name: str,
+        num_classes: int,
+        image_size: int,
+        in_channels: int,
+        next_step: str,
+        kept_blocks: Sequence[int] | None = None,
     ) -> None:
         super().__init__(image_size, in_channels, stride=1, repeats_grey=False)
         self.network = network
+        if kept_blocks is not None:
+            keep_in_place(network, kept_blocks)
         expected = (1, num_classes, image_size, image_size)
         rule = f"{name} must turn slices {(1, in_channels, image_size, image_size)} into logits {expected}"
         try:
@@ -39,6 +52,15 @@ class ForeignNetwork(SegmentationModel):
             raise UserError(rule, in_one_line(error), next_step) from error
         if found != expected:
             raise UserError(rule, found, next_step)
+
+    def keep(self, blocks: Sequence[int], adapter: BlockAdapter | None = None) -> None:
+        """Replace all other blocks by identities, and say so in the settings.
+
+        Raises:
+            UserError: As `trimformer.models.cutting.keep_in_place`.
+        """
+        keep_in_place(self.network, blocks, adapter)
+        self.settings = {**self.settings, "kept_blocks": list(blocks)}
 
     def forward(self, images: Images) -> Tensor:
         """Logits (batch, classes, rows, columns) of images (batch, in_channels, rows, columns)."""

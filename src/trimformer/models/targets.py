@@ -2,7 +2,7 @@
 
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module, invalidate_caches
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ def target_network(
     image_size: int,
     in_channels: int,
     options: dict[str, Any],
+    kept_blocks: Sequence[int] | None = None,
 ) -> ForeignNetwork:
     """What the user's factory makes, as one of our models.
 
@@ -40,6 +41,7 @@ def target_network(
         image_size: Rows = columns of the slices, in pixels.
         in_channels: Channels of the slices, exactly.
         options: More arguments of the factory.
+        kept_blocks: Which of the blocks that the factory makes stay; None: all.
 
     Raises:
         UserError: The target cannot be imported or called so, or what it makes is no such network.
@@ -63,6 +65,7 @@ def target_network(
         image_size=image_size,
         in_channels=in_channels,
         next_step="Mend the network, or change image_size.",
+        kept_blocks=kept_blocks,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from trimformer.attention.calls.follow import Event
+from trimformer.models.cutting import RemovedBlock
 from trimformer.records.errors import UserError
 
 
@@ -86,7 +87,8 @@ def _members_are_equal(model: nn.Module, name: str, events: Sequence[Event]) -> 
     """Whether a block is one of a sequence of the same class, and takes tokens."""
     shapes = next(event.shapes for event in events if event.kind == "module" and event.stack[-1] == name)
     takes_tokens = len(shapes) == 1 and len(shapes[0]) == 3
-    return takes_tokens and len({type(member) for member in model.get_submodule(_parent(name)).children()}) == 1
+    members = model.get_submodule(_parent(name)).children()
+    return takes_tokens and len({type(member) for member in members if not isinstance(member, RemovedBlock)}) == 1
 
 
 def _why_not(members: Sequence[Sequence[str | None]], stacks: Sequence[tuple[str, ...]]) -> str:

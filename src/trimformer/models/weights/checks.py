@@ -44,31 +44,37 @@ def refuse_missing(wanted: Tensors, translation: Translation, parts: frozenset[s
         UserError: Names key and shape, or both depths.
     """
     known = {key for entry in translation.entries.values() for key in entry.keys}
-    depth = _depth(translation.entries)
+    depth = depth_of(translation.entries)
     for name, tensor in wanted.items():
         if part_of(name) not in parts or name in translation.entries or is_counter(name):
             continue
         keys = [key for key in translation.expected_keys(name) if key not in known] or [name]
         found = _told(keys, None, tensor, translation)
-        if (block := _block_index(name)) is not None and block >= depth:
+        if (block := block_index(name)) is not None and block >= depth:
             raise UserError(
-                f"The weights must have as many blocks as the model, {_depth(wanted)}, or more",
+                f"The weights must have as many blocks as the model, {depth_of(wanted)}, or more",
                 f"{depth} blocks; {found}",
                 f"Create the model with num_blocks <= {depth}, or choose deeper weights.",
             )
         raise UserError("Every tensor of the model must be in the file", found, NEXT_STEP)
 
 
-def refuse_superfluous(wanted: Tensors, translation: Translation, parts: frozenset[str]) -> None:
-    """Refuse a tensor without a place, which means another architecture; blocks beyond the model's depth do not.
+def refuse_superfluous(
+    wanted: Tensors, translation: Translation, parts: frozenset[str], removed: tuple[str, ...] = ()
+) -> None:
+    """Refuse a tensor without a place, which means another architecture.
+
+    Blocks beyond the model's depth do not mean that, nor blocks `removed` from a network that is not ours.
 
     Raises:
         UserError: Names key and shape.
     """
-    depth = _depth(wanted)
+    depth = depth_of(wanted)
     for name, entry in translation.entries.items():
-        block = _block_index(name)
-        if name not in wanted and part_of(name) in parts and not (block is not None and block >= depth):
+        block = block_index(name)
+        if name in wanted or part_of(name) not in parts or name.startswith(removed):
+            continue
+        if block is None or block < depth:
             found = _told(entry.keys, entry.tensor, None, translation)
             raise UserError("Every tensor of the file must have a place in the model", found, NEXT_STEP)
 
@@ -117,11 +123,12 @@ def _names_of(names: Iterable[str], part: str) -> set[str]:
     return {name for name in names if part_of(name) == part and not is_counter(name)}
 
 
-def _depth(names: Mapping[str, Tensor] | Mapping[str, Entry]) -> int:
-    """How many blocks there are."""
-    return 1 + max((index for name in names if (index := _block_index(name)) is not None), default=-1)
+def depth_of(names: Mapping[str, Tensor] | Mapping[str, Entry]) -> int:
+    """How many blocks a hybrid or a translated file has."""
+    return 1 + max((index for name in names if (index := block_index(name)) is not None), default=-1)
 
 
-def _block_index(name: str) -> int | None:
+def block_index(name: str) -> int | None:
+    """Which block of a hybrid a tensor belongs to, if to one."""
     match = re.match(r"transformer\.blocks\.(\d+)\.", name)
     return int(match[1]) if match else None

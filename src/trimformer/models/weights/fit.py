@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from trimformer.models.cutting import removed_names
 from trimformer.models.segmentation_model import SegmentationModel
 from trimformer.models.weights.checks import (
     is_counter,
@@ -45,7 +46,7 @@ def fit_weights(model: SegmentationModel, translation: Translation) -> Fitted:
     wanted = model.state_dict()
     parts = parts_to_fill(wanted, translation)
     refuse_missing(wanted, translation, parts)
-    refuse_superfluous(wanted, translation, parts)
+    refuse_superfluous(wanted, translation, parts, tuple(f"{name}." for name in removed_names(model)))
     names = [name for name in wanted if name in translation.entries and part_of(name) in parts]
     copied = {name: tensor for name in names if (tensor := _as_stored(name, wanted[name], translation)) is not None}
     resampled = {name: _resampled(name, model, translation) for name in names if name not in copied}

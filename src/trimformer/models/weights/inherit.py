@@ -32,13 +32,13 @@ def inherit_weights(
     kept = {
         new: Entry((name,), tensor)
         for name, tensor in source.state_dict().items()
-        if (new := _name_in_target(name, block_indices))
+        if (new := name_in_target(name, block_indices))
     }
     fitted = fit_weights(target, Translation("the model to inherit from", OWN, kept, unused=()))
     return WeightsReport("a model", (), fitted.copied, fitted.resampled, fitted.initialised, fitted.unused)
 
 
-def _name_in_target(name: str, block_indices: Sequence[int]) -> str | None:
+def name_in_target(name: str, block_indices: Sequence[int]) -> str | None:
     """The name in the target; None for a block that is not kept."""
     if not name.startswith(BLOCKS):
         return name

@@ -1,6 +1,7 @@
 """Give a new model the weights that its settings name."""
 
 import logging
+from collections.abc import Sequence
 
 from trimformer.models.segmentation_model import SegmentationModel
 from trimformer.models.weights.checks import is_counter, part_of
@@ -8,6 +9,7 @@ from trimformer.models.weights.files import hash_file, read_weights
 from trimformer.models.weights.fit import Fitted, fit_weights
 from trimformer.models.weights.locate import WeightsSource, locate, locate_trunk, refuse_narrow_trunk
 from trimformer.models.weights.report import WeightsFile, WeightsReport
+from trimformer.models.weights.source_blocks import refuse_source_blocks, with_source_blocks
 from trimformer.models.weights.translate import translate
 from trimformer.models.weights.trunk import fit_trunk
 
@@ -16,7 +18,12 @@ ENCODER = ("transformer", "trunk")
 logger = logging.getLogger("trimformer")
 
 
-def load_weights(model: SegmentationModel, weights: str | None, trunk_weights: str | None = None) -> WeightsReport:
+def load_weights(
+    model: SegmentationModel,
+    weights: str | None,
+    trunk_weights: str | None = None,
+    source_blocks: Sequence[int] | None = None,
+) -> WeightsReport:
     """Fill a new model with the named weights, in place, and say what became of every tensor.
 
     Whatever part of the encoder stays random although weights were asked for is told to the log as well.
@@ -27,16 +34,22 @@ def load_weights(model: SegmentationModel, weights: str | None, trunk_weights: s
             run folder, whose best weights are taken.
         trunk_weights: For the trunk of `cats`, a network with weights of its own: `none`, `imagenet` (what timm holds
             for its name), a timm name or a file. None: `imagenet` where `weights` come from the hub, else `none`.
+        source_blocks: Which blocks of `weights` the blocks 0, 1, ... of a hybrid take; None: the first.
 
     Raises:
         UserError: The weights cannot be had, are damaged, or do not fit; the model is then not to be used.
     """
+    if source_blocks is not None:
+        refuse_source_blocks(source_blocks, weights, model)
     refuse_narrow_trunk(weights, trunk_weights, model.settings)
     main = locate(weights, model.settings)
     trunk = locate_trunk(trunk_weights, model.settings, main)
     fitted = []
     if main:
-        fitted.append(fit_weights(model, translate(read_weights(main.path), main.origin)))
+        translation = translate(read_weights(main.path), main.origin)
+        if source_blocks is not None:
+            translation = with_source_blocks(translation, source_blocks)
+        fitted.append(fit_weights(model, translation))
     if trunk:
         fitted.append(fit_trunk(model, read_weights(trunk.path), trunk.origin))
     report = _report(model, str(weights or "none"), [source for source in (main, trunk) if source], fitted)

@@ -33,13 +33,22 @@ class Translation:
     entries: Mapping[str, Entry]
     unused: tuple[str, ...]
     """Keys that no segmentation model has a use for."""
+    source_blocks: tuple[int, ...] | None = None
+    """The numbers that its blocks 0, 1, ... have in the file, if they are others."""
 
     def expected_keys(self, name: str) -> tuple[str, ...]:
         """The keys under which a file of this layout would hold one of our tensors."""
+        name = self._numbered_as_in_file(name)
         if key := self.layout.key_of(name):
             return (key,)
         keys = (self.layout.key_of(name.replace(".qkv.", f".{projection}.")) for projection in PROJECTIONS)
         return tuple(key for key in keys if key)
+
+    def _numbered_as_in_file(self, name: str) -> str:
+        block = re.match(r"(transformer\.blocks\.)(\d+)(?=\.)", name)
+        if block is None or self.source_blocks is None:
+            return name
+        return f"{block[1]}{self.source_blocks[int(block[2])]}{name[block.end() :]}"
 
 
 def translate(tensors: Mapping[str, Tensor], origin: str) -> Translation:

@@ -1,0 +1,7 @@
+"""Blocks taken out of a network that is not ours: found, replaced by identities, still in their places."""
+
+from trimformer.models.cutting.adapter import BlockAdapter
+from trimformer.models.cutting.cut import check_blocks, copied, keep_in_place, removed_names
+from trimformer.models.cutting.removed import RemovedBlock
+
+__all__ = ["BlockAdapter", "RemovedBlock", "check_blocks", "copied", "keep_in_place", "removed_names"]
