@@ -28,7 +28,7 @@ def write_study(folder: Path, *failed: FailedRun) -> StudyResults:
 def test_the_page_holds_every_comparison_and_links_to_its_own(tmp_path: Path) -> None:
     write_study(tmp_path)
     text = write_study_report(tmp_path).read_text()
-    assert "9 runs of paper done, none failed." in text
+    assert "Study paper: 9 runs done, none failed." in text
     assert text.count('<section class="comparison">') == 2
     assert text.count('href="brain/report.html"') == text.count('href="ibsr18/report.html"') == 2
     assert "Table 1 of the paper beside ours: ibsr18" in text
@@ -44,7 +44,7 @@ def test_the_page_holds_every_comparison_and_links_to_its_own(tmp_path: Path) ->
 def test_a_failed_run_is_named_and_escaped(tmp_path: Path) -> None:
     study = write_study(tmp_path, FailedRun(run="unetr-3-seed1", problem=HOSTILE))
     text = write_study_report(tmp_path).read_text()
-    assert study_headline(study) == "9 runs of paper done, 1 failed."
+    assert study_headline(study) == "Study paper: 9 runs done, 1 failed."
     assert "unetr-3-seed1" in text
     assert "<script" not in text
     assert "&lt;script&gt;" in text

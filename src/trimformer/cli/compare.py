@@ -30,5 +30,5 @@ def compare(
     if json:
         print_json(results.model_dump(mode="json"))
         return
-    print_comparison(results)
+    print_comparison(out)
     say(f"Report: {page.resolve()}")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from trimformer.cli.compared import print_comparison
 from trimformer.cli.terminal import JsonOption, print_json, print_table, progress_bars, say, scaled
 
 if TYPE_CHECKING:
@@ -14,9 +15,9 @@ if TYPE_CHECKING:
 
 PARTLY_FAILED = 3
 
-COLUMNS = ("run", "parameters", "operations", "epochs", "steps", "time", "state")
+COLUMNS = ("run", "parameters", "operations", "epochs × steps", "time", "state")
 
-TITLE = "{study}: {runs} runs. Operations are multiply-accumulates of one slice, steps are those of one epoch."
+TITLE = "{study}: {runs} runs. Operations are multiply-accumulates of one slice."
 
 
 def study(
@@ -80,8 +81,7 @@ def _row(run: "RunEstimate") -> list[str]:
         run.name,
         "-" if run.parameters is None else f"{run.parameters:,}",
         "-" if run.multiply_accumulates is None else scaled(run.multiply_accumulates),
-        str(run.epochs),
-        "-" if run.steps_per_epoch is None else str(run.steps_per_epoch),
+        f"{run.epochs} × {'-' if run.steps_per_epoch is None else run.steps_per_epoch}",
         "-" if run.seconds is None else _duration(run.seconds),
         run.state,
     ]
@@ -108,15 +108,12 @@ def _duration(seconds: float) -> str:
 
 
 def _run(plan: "Plan", json: bool) -> None:
-    from trimformer.report import write_report
-    from trimformer.report.page import write_study_report
+    from trimformer.report import write_pages
     from trimformer.study.run import run_study
 
     with progress_bars(shown=not json) as progress:
         results = run_study(plan, progress)
-    for comparison in results.comparisons:
-        write_report(plan.folder / comparison.folder)
-    page = write_study_report(plan.folder)
+    page = write_pages(plan.folder)
     if json:
         print_json(results.model_dump(mode="json"))
     else:
@@ -127,6 +124,8 @@ def _run(plan: "Plan", json: bool) -> None:
 
 
 def _tell(plan: "Plan", results: "StudyResults") -> None:
+    for comparison in results.comparisons:
+        print_comparison(plan.folder / comparison.folder)
     missing = [job.name for job in plan.jobs if job.state in ("new", "begun")]
     if missing:
         say(f"Not run yet, and so in no table: {', '.join(missing)}")

@@ -9,7 +9,7 @@ from trimformer.records.study_results import StudyResults
 from trimformer.report.page import write_report
 from trimformer.report.remarks import missing_controls, weights_remarks
 from trimformer.report.sources import Sources, read_figures
-from trimformer.report.tables.models import model_tables
+from trimformer.report.tables.models import model_tables, summary_table
 from trimformer.report.tables.paper import paper_tables
 from trimformer.report.tables.table import Table
 from trimformer.report.tables.write import write_tables
@@ -27,7 +27,8 @@ class Part:
     headline: str
     certainty: str
     remarks: tuple[str, ...]
-    paper: tuple[Table, ...]
+    summary: tuple[Table, ...]
+    """The paper's tables beside ours where the data are the paper's, and the models in a few columns."""
     models: tuple[Table, ...]
 
 
@@ -67,20 +68,20 @@ def write_study_report(folder: Path) -> Path:
 
 def study_headline(study: StudyResults) -> str:
     """How many runs are done and how many failed."""
-    done = f"{study.done} run{'' if study.done == 1 else 's'} of {study.study} done"
+    done = f"{study.done} run{'' if study.done == 1 else 's'} done"
     failed = len(study.failed)
-    return f"{done}, {f'{failed} failed' if failed else 'none failed'}."
+    return f"Study {study.study}: {done}, {f'{failed} failed' if failed else 'none failed'}."
 
 
 def _part(sources: Sources, folder: str) -> Part:
     results = sources.results
-    remarks = (*weights_remarks(results), missing_controls(results))
+    remarks = (missing_controls(results), *weights_remarks(results))
     return Part(
         dataset=results.dataset,
         address=f"{quote(Path(folder).as_posix())}/report.html",
         headline=headline(results),
         certainty=certainty(results),
         remarks=tuple(remark for remark in remarks if remark),
-        paper=tuple(paper_tables(sources)),
+        summary=(*paper_tables(sources), summary_table(results)),
         models=tuple(model_tables(results)),
     )

@@ -27,7 +27,7 @@ def surface_columns(tolerance_mm: float | None, names: list[str]) -> list[ModelC
 
 def _class_surface_column(name: str) -> ModelColumn:
     return Column(
-        plain(name),
+        f"HD95 {plain(name)}",
         "HD95 of this class alone in millimetres; below, its surface Dice.",
         lambda row: _class_surface(row.surface, name),
     )
