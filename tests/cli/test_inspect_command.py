@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from trimformer.attention.run_measures import RunMeasures, measure_run
 from trimformer.models import load_model
 from trimformer.records.depth import DepthChoice
 from trimformer.records.run_folder import RunFolder
+from trimformer.training.train import is_trained
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -49,6 +51,19 @@ def test_a_run_is_measured_and_what_was_written_is_named(trimformer: Command, fe
     evidence = DepthChoice.load(run.depth_file).evidence
     assert "effective receptive field" in {gate["name"] for gate in evidence["gates"]}
     assert evidence["receptive_field"]["patients"] > 1
+
+
+def test_an_experiment_is_inspected_as_its_training_would_begin(
+    trimformer: Command, few: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = shutil.copy(few.experiment_file, tmp_path / "mine.toml")
+    code, printed, complaint = trimformer("inspect", file, "--field-slices", 0, "--explorer-slices", 0, "--json")
+    assert code == 0, complaint
+    run = RunFolder(tmp_path / "runs" / "small-untrained")
+    assert Path(json.loads(printed)["profile"]).resolve() == run.profile_file
+    assert not is_trained(run)
+    assert not torch.equal(load_model(run.path).head.weight, load_model(few.path).head.weight)
 
 
 def test_runs_side_by_side_with_two_that_fail(
@@ -104,6 +119,7 @@ def test_runs_side_by_side_with_two_that_fail(
         (["--block", "1", "--slice", "0"], "--block without --figures"),
         (["--slice", "0"], "--slice without --figures"),
         (["--radius", "10"], "--radius without --causal-radius"),
+        (["--causal-radius", "--radius", "-4"], "-4"),
         (["--figures", "--format", "gif"], "gif"),
         (["--figures", "--block", "3"], "block 3"),
         (["--figures", "--head", "9"], "head 9"),

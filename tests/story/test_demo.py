@@ -15,7 +15,7 @@ def test_results_hold_what_the_interface_names(fast_demo: Path) -> None:
     assert results["dataset"] == "brain"
     assert results["patients"] == {"train": 7, "validation": 3}
     names = [row["name"] for row in results["models"]]
-    assert names[0] == "unetr-12"
+    assert names[0] == "unetr-6"
     assert names[2:] == ["unetr-0", "unet", "intensity"]
     assert [row["num_blocks"] for row in results["models"]][-3:] == [0, None, None]
     for row in results["models"][:-1]:
@@ -29,10 +29,10 @@ def test_results_hold_what_the_interface_names(fast_demo: Path) -> None:
 
 
 def test_every_run_folder_is_complete(fast_demo: Path) -> None:
-    for name in ("unetr-12", "unetr-0", "unet"):
+    for name in ("unetr-6", "unetr-0", "unet"):
         files = {path.name for path in (fast_demo / "runs" / name).iterdir()}
         assert files >= {"experiment.toml", "manifest.json", "history.csv", "model.safetensors", "evaluation.json"}
-    profiled = {path.name for path in (fast_demo / "runs" / "unetr-12").iterdir()}
+    profiled = {path.name for path in (fast_demo / "runs" / "unetr-6").iterdir()}
     assert profiled >= {"attention.json", "attention.npz", "depth.json"}
 
 

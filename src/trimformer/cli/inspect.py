@@ -24,7 +24,14 @@ COMPARISON = Path("attention-figures")
 
 
 def inspect(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders; several are drawn side by side.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN_OR_MODEL...",
+            help="Run folders, or experiment files: their models as training would begin, in runs/NAME-untrained. "
+            "Several are drawn side by side.",
+        ),
+    ],
     *,
     field_slices: Annotated[
         int,
@@ -80,6 +87,7 @@ def inspect(
 
     formats = file_format or FORMATS
     check_formats(formats)
+    _check_radii(radius or [])
     told = _Told(single=len(runs) == 1)
     folders = _named(told.without_failures(_once(runs), _open))
     drawn: list[Path] | None = None
@@ -217,9 +225,24 @@ class _Told:
 
 
 def _open(run: Path) -> "RunFolder":
+    """A run, or the folder that an experiment's model is written into before any training."""
+    from trimformer.records.experiment import read_experiment
     from trimformer.records.run_folder import RunFolder
 
-    return RunFolder.open(run)
+    if run.suffix != ".toml":
+        return RunFolder.open(run)
+    experiment = read_experiment(run)
+    from trimformer.training.untrained import write_untrained_run
+
+    return write_untrained_run(experiment, Path("runs") / f"{experiment.name}-untrained")
+
+
+def _check_radii(radii_mm: list[float]) -> None:
+    """Refused here, since attention is limited only after the long pass."""
+    from trimformer.records.errors import UserError
+
+    if wrong := [radius for radius in radii_mm if not radius >= 0]:
+        raise UserError("A radius of attention is 0 mm or more", wrong[0], "Give a distance in mm.")
 
 
 def _only_with(option: str, given: bool, **choices: object) -> None:

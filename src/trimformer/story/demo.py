@@ -35,10 +35,12 @@ FIELD_SLICES = 1
 EXPLORER_SLICES = 2
 
 FAST: dict[str, Any] = {
+    "name": "unetr-6",
+    "model": {"num_blocks": 6},
     "data": {"num_patients": 10, "selection_patients": 1, "image_size": 48},
     "training": {"epochs": 1},
 }
-"""The same path in a minute: too few patients, pixels and steps for its figures to mean anything."""
+"""The same path in a minute: too few blocks, patients, pixels and steps for its figures to mean anything."""
 
 
 def run_demo(folder: Path, *, fast: bool = False, progress: Progress = silent) -> Results:

@@ -5,6 +5,7 @@ import math
 import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import torch
@@ -64,7 +65,7 @@ def limited_attention(
     chosen = {index: transformer.blocks[index] for index in blocks}
     with ExitStack() as stack:
         for index, block in chosen.items():
-            stack.callback(block.module.register_forward_pre_hook(limit.entering(index)).remove)
+            stack.callback(block.module.register_forward_pre_hook(partial(limit.entering, index)).remove)
             stack.callback(block.module.register_forward_hook(limit.leaving, always_call=True).remove)
         stack.enter_context(as_written())
         stack.enter_context(limit)
@@ -122,8 +123,8 @@ class _Limit(TorchFunctionMode):
         self._beyond = beyond
         self._running: list[int] = []
 
-    def entering(self, index: int) -> Callable[[nn.Module, tuple[Any, ...]], None]:
-        return lambda _block, _args: self._running.append(index)
+    def entering(self, index: int, *_: object) -> None:
+        self._running.append(index)
 
     def leaving(self, *_: object) -> None:
         self._running.pop()
