@@ -22,8 +22,8 @@ def keep_blocks(
     Keeping all blocks gives identical outputs; with none, the embedded patches go straight on.
 
     - Of our hybrids, the kept blocks become blocks 0, 1, ... of a smaller model, whose taps move as its description
-      says for so many blocks. Where `decoder` is another kind than the model has, decoder and head of UNETR and CATS begin
-      anew, at random; TransUNet has one decoder for both, which stays.
+      says for so many blocks. Where `decoder` is another kind than the model has, decoder and head of UNETR and CATS
+      begin anew, at random; TransUNet has one decoder for both, which stays.
     - Of any other network, the removed blocks become identities without parameters, in their places: all names and all
       taps keep their indices. Blocks are found in the structure: members of one `nn.ModuleList` or `nn.Sequential`,
       alike, with attention inside. A removed one returns what a block was seen to return for a few random tokens. A

@@ -28,6 +28,15 @@ _Factor = Annotated[float, Field(ge=0.1, le=10)]
 _Path = Annotated[str, AfterValidator(lambda path: str(Path(path).expanduser().absolute()))]
 
 
+def _rising(numbers: tuple[int, ...]) -> tuple[int, ...]:
+    if list(numbers) != sorted(set(numbers)):
+        raise PydanticCustomError("rising", "blocks are named once each, rising")
+    return numbers
+
+
+_BlockNumbers = Annotated[tuple[Annotated[int, Field(ge=0)], ...], AfterValidator(_rising)]
+
+
 class Settings(BaseModel):
     """Values that are read strictly and never change."""
 
@@ -99,6 +108,12 @@ class ModelSettings(Settings):
     trunk: str | None = None
     weights: str = Field(default_factory=_default_weights, description="imagenet21k, none, a file or a run folder")
     trunk_weights: str | None = None
+    source_blocks: _BlockNumbers | None = Field(
+        None, description="hybrids: which blocks of weights the blocks 0, 1, ... take; the first ones if left out"
+    )
+    kept_blocks: _BlockNumbers | None = Field(
+        None, description="targets, MONAI's networks: which blocks stay; the others become identities in their places"
+    )
     options: dict[str, Any] = Field({}, description="more arguments of the target's factory or of MONAI's network")
 
     @model_validator(mode="before")
@@ -122,6 +137,26 @@ class ModelSettings(Settings):
         if given.data.get("name") in HYBRIDS and (num_blocks or 0) > MAX_BLOCKS:
             raise PydanticCustomError("too_many_blocks", f"a hybrid has {MAX_BLOCKS} blocks at most")
         return num_blocks
+
+    @field_validator("source_blocks")
+    @classmethod
+    def _one_source_for_each_block(cls, source_blocks: tuple[int, ...] | None, given: Any) -> tuple[int, ...] | None:
+        if source_blocks is None:
+            return None
+        if given.data.get("name") not in HYBRIDS or given.data.get("weights") == "none":
+            raise PydanticCustomError("no_source", "source_blocks are blocks of the weights that a hybrid begins with")
+        if len(source_blocks) != given.data.get("num_blocks"):
+            raise PydanticCustomError("source_count", "source_blocks has one number for each of num_blocks")
+        return source_blocks
+
+    @field_validator("kept_blocks")
+    @classmethod
+    def _hybrids_have_as_many_blocks_as_they_keep(cls, kept: tuple[int, ...] | None, given: Any) -> Any:
+        if kept is not None and given.data.get("name") in OWN_NETWORKS:
+            raise PydanticCustomError(
+                "kept_in_place", "kept_blocks is for targets and MONAI's networks; a hybrid has num_blocks"
+            )
+        return kept
 
 
 class TrainingSettings(Settings):

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from trimformer.models.cutting.adapter import BlockAdapter
-from trimformer.models.cutting.find import all_paths, find_blocks
+from trimformer.models.cutting.find import all_paths, find_blocks, own_adapter
 from trimformer.models.cutting.removed import RemovedBlock
 from trimformer.models.cutting.trial import stand_in
 from trimformer.records.errors import UserError
@@ -45,7 +45,7 @@ def keep_in_place(network: nn.Module, blocks: Iterable[int], adapter: BlockAdapt
     Raises:
         UserError: No blocks are found, or a block is not there, or it is unknown what a removed one returns.
     """
-    adapter = adapter or _own_adapter(network)
+    adapter = adapter or own_adapter(network)
     names = find_blocks(network, adapter)
     gone = {index for index, name in enumerate(names) if isinstance(network.get_submodule(name), RemovedBlock)}
     kept = check_blocks(blocks, len(names), gone)
@@ -89,8 +89,3 @@ def check_blocks(blocks: Iterable[int], available: int, gone: Iterable[int] = ()
 def removed_names(network: nn.Module) -> tuple[str, ...]:
     """The paths of blocks that were removed."""
     return tuple(name for name, module in all_paths(network) if isinstance(module, RemovedBlock))
-
-
-def _own_adapter(network: nn.Module) -> BlockAdapter | None:
-    told = getattr(network, "block_adapter", None)
-    return told if isinstance(told, BlockAdapter) else None

@@ -38,15 +38,26 @@ def find_blocks(network: nn.Module, adapter: BlockAdapter | None = None) -> tupl
     Blocks are the members of one `nn.ModuleList`, `nn.Sequential` or `nn.ModuleDict` that are of the same class, with
     parameters of the same names and shapes, and attention inside.
 
+    Args:
+        network: Any network.
+        adapter: Where they are; None: what the network's own `block_adapter` says, if it has one.
+
     Raises:
         UserError: There is no such sequence, or there are several and no adapter tells which.
     """
+    adapter = adapter or own_adapter(network)
     told = None if adapter is None else adapter.blocks
     if told is None:
         return _only(network, _without_nesting(network, _candidates(network))).names
     if isinstance(told, str):
         return _members(network, told)
     return _paths_of(network, list(told(network)))
+
+
+def own_adapter(network: nn.Module) -> BlockAdapter | None:
+    """The adapter that a network has as its attribute `block_adapter`."""
+    told = getattr(network, "block_adapter", None)
+    return told if isinstance(told, BlockAdapter) else None
 
 
 def _candidates(network: nn.Module) -> list[Candidate]:

@@ -83,11 +83,11 @@ def _without_weights_and_hooks(block: nn.Module) -> dict[int, Any]:
     return weights | {id(state[name]): OrderedDict() for state in states for name in state if name.endswith("_hooks")}
 
 
-def _empty(block_class: type[nn.Module]) -> RemovedBlock:
+def _empty(block_class: Any) -> RemovedBlock:
     made: Any = _class_of_removed(block_class)
     return made.__new__(made)
 
 
 @cache
-def _class_of_removed(block_class: Any) -> type:
+def _class_of_removed(block_class: type[nn.Module]) -> type:
     return new_class("RemovedBlock", (RemovedBlock, block_class))
