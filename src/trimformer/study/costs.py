@@ -1,12 +1,11 @@
 """What decides the cost of a run: the classes and slices of its data, the size and operations of its model."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
 
 from trimformer.data.catalogue import FINDERS, find_layout, load_dataset
 from trimformer.data.layouts import emidec, ibsr18, synapse
+from trimformer.models import SegmentationModel
 from trimformer.models.anatomy.facts import create_without_data
 from trimformer.models.anatomy.operations import count_operations
 from trimformer.models.anatomy.parameters import count_parameters
@@ -51,7 +50,20 @@ def costs_of_data(sections: Iterable[DataSettings], progress: Progress) -> dict[
 
 
 def cost_of_model(experiment: Experiment, data: DataCost) -> ModelCost | None:
-    """Size and operations of the experiment's model, which is made without its numbers; None without its classes.
+    """Size and operations of the experiment's model; None where its classes are not known.
+
+    Raises:
+        UserError: The settings describe no model.
+    """
+    model = model_without_data(experiment, data)
+    if model is None:
+        return None
+    operations = count_operations(model, model.image_size, data.in_channels)
+    return ModelCost(count_parameters(model).total, operations.by_call)
+
+
+def model_without_data(experiment: Experiment, data: DataCost) -> SegmentationModel | None:
+    """The experiment's model without its numbers; None where its classes are not known.
 
     Raises:
         UserError: The settings describe no model.
@@ -59,8 +71,13 @@ def cost_of_model(experiment: Experiment, data: DataCost) -> ModelCost | None:
     if data.num_classes is None:
         return None
     # Where the weights come from changes no count, and they may not be there yet.
-    settings = experiment.model.model_dump_json(exclude={"weights", "trunk_weights", "source_blocks"})
-    return _cost_of_model(settings, data.num_classes, data.in_channels, experiment.data.image_size)
+    settings = experiment.model.model_dump(exclude={"weights", "trunk_weights", "source_blocks"})
+    return create_without_data(
+        num_classes=data.num_classes,
+        in_channels=data.in_channels,
+        image_size=experiment.data.image_size,
+        **settings,
+    )
 
 
 def _cost_of_data(section: DataSettings, progress: Progress) -> DataCost:
@@ -73,11 +90,3 @@ def _cost_of_data(section: DataSettings, progress: Progress) -> DataCost:
         return DataCost(None if classes is None else 1 + classes, error=error)
     slices = sum(len(patient.images) for patient in dataset.training)
     return DataCost(1 + max(dataset.labels), dataset.num_channels, slices)
-
-
-@cache
-def _cost_of_model(settings: str, num_classes: int, in_channels: int, image_size: int) -> ModelCost:
-    words = json.loads(settings)
-    model = create_without_data(num_classes=num_classes, in_channels=in_channels, image_size=image_size, **words)
-    operations = count_operations(model, image_size, in_channels)
-    return ModelCost(count_parameters(model).total, operations.by_call)

@@ -27,7 +27,7 @@ def training_rate(precision: Precision) -> float:
     """
     device = default_device()
     layer = nn.Sequential(nn.Conv2d(CHANNELS, CHANNELS, 3, padding=1, bias=False), nn.BatchNorm2d(CHANNELS), nn.ReLU())
-    layer = layer.to(device, memory_format=torch.channels_last)
+    layer = layer.to(device).to(memory_format=torch.channels_last)
     shape = (BATCH, CHANNELS, ROWS, ROWS)
     maps = torch.zeros(shape, device=device).to(memory_format=torch.channels_last).requires_grad_()
     is_bf16 = lightning_precision(precision) == "bf16-mixed"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from trimformer.records.progress import Progress, silent
 from trimformer.records.study_results import StudyResults
 from trimformer.study.comparisons import compare_study
-from trimformer.study.costs import cost_of_model, costs_of_data
+from trimformer.study.costs import costs_of_data, model_without_data
 from trimformer.study.execute import Executor, one_after_another
 from trimformer.study.plan import Job, Plan
 
@@ -37,4 +37,4 @@ def _check(jobs: Sequence[Job], progress: Progress) -> None:
         if cost.error is not None:
             raise cost.error
     for job in jobs:
-        cost_of_model(job.experiment, data[job.experiment.data])
+        model_without_data(job.experiment, data[job.experiment.data])
