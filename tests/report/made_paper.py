@@ -1,8 +1,11 @@
-"""Three rows of the paper's Table 1 with made-up figures of ours beside them."""
+"""A study with three rows of the paper's Table 1 with made-up figures of ours beside them."""
 
-from made_comparison import make_row
+from pathlib import Path
+
+from made_comparison import demo_rows, make_results, make_row
 
 from trimformer.records.results import ModelRow, PaperFigures
+from trimformer.records.study_results import FailedRun, StudyComparison, StudyResults
 
 PRINTED = {
     "unetr-12": PaperFigures(
@@ -32,3 +35,14 @@ def paper_rows() -> tuple[ModelRow, ...]:
         smaller.model_copy(update={"paper": PRINTED["unetr-3"]}),
         make_row("plain U-Net", "unet", None, 0.881, "not inferior"),
     )
+
+
+def write_study(folder: Path, *failed: FailedRun) -> StudyResults:
+    """A study of two datasets, one of them the paper's; the comparisons without pages."""
+    results = {"brain": make_results(*demo_rows()), "ibsr18": make_results(*paper_rows())}
+    for dataset, comparison in results.items():
+        comparison.model_copy(update={"dataset": dataset}).save(folder / dataset / "results.json")
+    comparisons = tuple(StudyComparison(dataset=dataset, folder=dataset) for dataset in results)
+    study = StudyResults(study="paper", comparisons=comparisons, failed=failed, done=9)
+    study.save(folder / "results.json")
+    return study

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from made_comparison import make_row
 
-from trimformer.report.comparisons import plot_differences, plot_training
+from trimformer.report.comparisons import difference_labels, plot_differences, plot_training
 
 ROWS = (
     make_row("chosen depth", "three", 3, verdict="not inferior", difference=-0.002, ci95=(-0.006, 0.002)),
@@ -32,6 +32,11 @@ def test_a_narrow_chart_names_the_models_inside() -> None:
     wide, narrow = (plot_differences(ROWS, 0.02)(narrow).axes[0] for narrow in (False, True))
     assert [label.get_text() for label in wide.get_yticklabels()] == ["three", "zero"]
     assert {"three", "zero"} <= {text.get_text() for text in narrow.texts}
+
+
+def test_models_of_several_kinds_are_drawn_with_what_they_are_compared_with() -> None:
+    rows = make_row("3 blocks", "a-3", reference="a-12"), make_row("3 blocks", "b-3", reference="b-12")
+    assert difference_labels(rows) == ["a-3 – a-12", "b-3 – b-12"]
 
 
 @pytest.mark.parametrize("narrow", [False, True])

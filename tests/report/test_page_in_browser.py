@@ -7,9 +7,11 @@ from typing import Literal
 
 import pytest
 from made_comparison import write_comparison
+from made_paper import write_study
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from trimformer.report import write_report
+from trimformer.records.study_results import FailedRun
+from trimformer.report import write_report, write_study_report
 
 QUIET = [
     "--no-sandbox",
@@ -95,6 +97,27 @@ def view(request: pytest.FixtureRequest, browser: Browser, page: Path) -> Iterat
     opened.wait_for_load_state("networkidle")
     yield opened, noise
     context.close()
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The top page of a study with a failed run whose problem is one long word."""
+    folder = tmp_path_factory.mktemp("study")
+    write_study(folder, FailedRun(run="unetr-3-seed1", problem="/data/" + 30 * "very_long_folder_name/"))
+    return write_study_report(folder)
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (400, "dark")])
+def test_a_study_is_readable_wide_and_narrow(
+    width: int, scheme: Literal["light", "dark"], browser: Browser, study: Path
+) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page.goto(study.resolve().as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate("[...document.querySelectorAll('.scroll')].every(box => box.scrollWidth <= box.clientWidth)")
+    assert page.evaluate(LOW_CONTRAST) == []
+    page.close()
 
 
 View = tuple[Page, list[str]]

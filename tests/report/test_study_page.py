@@ -3,26 +3,15 @@ import io
 from pathlib import Path
 
 import pytest
-from made_comparison import demo_rows, make_results, make_row
-from made_paper import paper_rows
+from made_comparison import make_results, make_row
+from made_paper import write_study
 
 from trimformer.records.errors import UserError
-from trimformer.records.study_results import FailedRun, StudyComparison, StudyResults
+from trimformer.records.study_results import FailedRun, StudyResults
 from trimformer.report import write_pages, write_report, write_study_report
 from trimformer.report.study_page import study_headline
 
 HOSTILE = '<script>alert("x")</script>'
-
-
-def write_study(folder: Path, *failed: FailedRun) -> StudyResults:
-    """A study of two datasets, one of them the paper's; the comparisons without pages."""
-    results = {"brain": make_results(*demo_rows()), "ibsr18": make_results(*paper_rows())}
-    for dataset, comparison in results.items():
-        comparison.model_copy(update={"dataset": dataset}).save(folder / dataset / "results.json")
-    comparisons = tuple(StudyComparison(dataset=dataset, folder=dataset) for dataset in results)
-    study = StudyResults(study="paper", comparisons=comparisons, failed=failed, done=9)
-    study.save(folder / "results.json")
-    return study
 
 
 def test_the_page_holds_every_comparison_and_links_to_its_own(tmp_path: Path) -> None:

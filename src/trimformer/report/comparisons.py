@@ -15,15 +15,16 @@ Arrays = dict[str, np.ndarray]
 
 def plot_differences(rows: Sequence[ModelRow], margin: float) -> Callable[[bool], Figure]:
     """How to draw each model's paired difference in Dice with its 95 % interval, beside the margin."""
+    labels = difference_labels(rows)
 
     def plot(narrow: bool) -> Figure:
         figure = new_figure(narrow, 0.9 + 0.42 * len(rows), 1.0 + 0.55 * len(rows))
         axes = figure.add_subplot()
         title(axes, "Difference in Dice to the reference")
-        for height, row in enumerate(rows):
-            _draw_difference(axes, height, row, narrow)
+        for height, (row, label) in enumerate(zip(rows, labels, strict=True)):
+            _draw_difference(axes, height, row, label if narrow else "")
         _draw_margin(axes, margin, len(rows))
-        axes.set_yticks(range(len(rows)), ["" if narrow else row.name for row in rows], color=TEXT)
+        axes.set_yticks(range(len(rows)), ["" if narrow else label for label in labels], color=TEXT)
         axes.set_ylim(len(rows) - 0.45, -0.75)
         axes.grid(axis="y", visible=False)
         axes.spines["left"].set_visible(False)
@@ -33,14 +34,21 @@ def plot_differences(rows: Sequence[ModelRow], margin: float) -> Callable[[bool]
     return plot
 
 
-def _draw_difference(axes: Axes, height: int, row: ModelRow, narrow: bool) -> None:
+def difference_labels(rows: Sequence[ModelRow]) -> list[str]:
+    """The models' names, with what each is compared with where that is not one and the same."""
+    if len({row.reference for row in rows}) < 2:
+        return [row.name for row in rows]
+    return [f"{row.name} – {row.reference}" for row in rows]
+
+
+def _draw_difference(axes: Axes, height: int, row: ModelRow, label: str) -> None:
     test = row.versus_reference
     assert test is not None
     if test.ci95 is not None:
         axes.plot(test.ci95, [height, height], color=MODEL, linewidth=2, solid_capstyle="butt")
     axes.plot([test.mean_difference], [height], "o", color=MODEL, markersize=6)
-    if narrow:
-        axes.annotate(row.name, (0, height - 0.3), xycoords=("axes fraction", "data"), va="center", fontsize="small")
+    if label:
+        axes.annotate(label, (0, height - 0.3), xycoords=("axes fraction", "data"), va="center", fontsize="small")
 
 
 def _draw_margin(axes: Axes, margin: float, rows: int) -> None:

@@ -13,7 +13,7 @@ from trimformer.report.charts import curve, plot_cumulative_field, plot_measures
 from trimformer.report.comparisons import plot_differences, plot_training
 from trimformer.report.findings import findings
 from trimformer.report.galleries import attention_gallery, label_names, legend, patient_galleries
-from trimformer.report.remarks import weights_remarks
+from trimformer.report.remarks import trainings, weights_remarks
 from trimformer.report.sources import Sources, read_sources
 from trimformer.report.sureness import sureness, undertrained
 from trimformer.report.tables.models import model_tables
@@ -101,6 +101,7 @@ def render_page(sources: Sources, charts: Mapping[str, Chart]) -> str:
         headline=words.headline(results),
         certainty=words.certainty(results),
         weights=weights_remarks(results),
+        several_seeds=trainings(results)[1] > 1,
         findings=findings(results),
         sureness=sureness(results),
         tables=model_tables(results),

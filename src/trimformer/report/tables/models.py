@@ -14,14 +14,13 @@ def model_tables(results: Results) -> list[Table]:
 
 
 def summary_table(results: Results) -> Table:
-    """The few columns for a terminal; the rest stands in the tables that are written."""
+    """The few columns that say most: for a terminal, and for the top of a study."""
     model, blocks, weights = columns.identity_columns()
-    parameters, saved, *_ = parameter_columns()
+    _, saved, *_ = parameter_columns()
     shown = [
         model,
         blocks,
         weights,
-        parameters,
         saved,
         columns.mean_dice_column(),
         columns.change_column(),
