@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from trimformer.records.errors import UserError
     from trimformer.records.profile import AttentionProfile
 
-COLUMNS = {
-    "distance mm": "foreground/distance_mm",
-    "ratio to uniform": "foreground/distance_ratio",
-    "far-field ratio": "foreground/far_field_ratio",
+COLUMNS = {  # no word so long that a terminal of 80 columns breaks it
+    "mean mm": "foreground/distance_mm",
+    "times uniform": "foreground/distance_ratio",
+    "far field F": "foreground/far_field_ratio",
     "mixing": "foreground/mixing",
     "entropy": "foreground/entropy",
-    "q-k information": "foreground/query_key_information",
+    "query-key info": "foreground/query_key_information",
 }
 CUMULATIVE = "foreground/norm_weighted/far_field_ratio"
 
@@ -89,7 +89,7 @@ def _of_one(inspected: Inspected) -> dict[str, Any]:
 def _print_profile(profile: "AttentionProfile", before: str) -> None:
     means = {title: _by_block(profile.model[key]) for title, key in COLUMNS.items()}
     if CUMULATIVE in profile.model:
-        means["cumulative field"] = _by_block(profile.model[CUMULATIVE])
+        means["rollout F"] = _by_block(profile.model[CUMULATIVE])
     rows = [
         [str(block + 1), *(f"{values[block]:.3f}" for values in means.values())] for block in range(profile.num_blocks)
     ]
