@@ -22,6 +22,7 @@ def test_the_page_holds_every_comparison_and_links_to_its_own(tmp_path: Path) ->
     assert text.count('href="brain/report.html"') == text.count('href="ibsr18/report.html"') == 2
     assert "Table 1 of the paper beside ours: ibsr18" in text
     assert "What failed" not in text
+    assert text.split('<section class="comparison">')[2].split("<details>")[0].count("Weights differ") == 1
     assert {file.name for file in (tmp_path / "tables").iterdir()} == {
         f"{name}.{kind}" for name in ("models", "paper") for kind in ("csv", "md", "tex")
     }

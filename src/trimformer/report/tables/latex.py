@@ -47,7 +47,7 @@ def escape(text: str) -> str:
 
     Example:
         >>> escape("50 % of α_1")
-        '50 \\\\% of {[}U+03B1]\\\\_1'
+        '50 \\% of {[}U+03B1]\\_1'
     """
     signs = unicodedata.normalize("NFC", text)
     return "".join(_escaped(sign, following) for sign, following in zip_longest(signs, signs[1:], fillvalue=""))
