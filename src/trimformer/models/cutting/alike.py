@@ -25,6 +25,7 @@ class Kind:
     parameters: tuple[tuple[str, tuple[int, ...]], ...]
     """Their names and shapes."""
     attends: bool
+    normalises: bool
 
     @property
     def num_parameters(self) -> int:
@@ -40,6 +41,7 @@ def kind_of(module: nn.Module) -> Kind:
         block_class=type(module),
         parameters=tuple((name, tuple(weight.shape)) for name, weight in module.named_parameters()),
         attends=any(_attends(path, part) for path, part in module.named_modules()),
+        normalises=any("norm" in type(part).__name__.lower() for part in module.modules()),
     )
 
 

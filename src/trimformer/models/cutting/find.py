@@ -82,16 +82,17 @@ def _of_one_class(path: str, container: nn.Module) -> list[Candidate]:
 def _without_nesting(network: nn.Module, candidates: list[Candidate]) -> list[Candidate]:
     """Of a sequence inside the member of another, the one that is the blocks.
 
-    A stage or wrapper holds hardly more than its blocks, a block far more than the list of its heads.
+    A stage or wrapper holds hardly more than its blocks; a block holds more than the list of its heads, such as norms.
     """
     dropped: set[Candidate] = set()
     for outer in candidates:
         for inner in candidates:
             around = next((name for name in outer.names if f"{inner.container}.".startswith(f"{name}.")), None)
             if around is not None:
+                are_heads = outer.kinds[0].normalises and not inner.kinds[0].normalises
                 weights = sum(kind.num_parameters for kind in inner.kinds)
                 share = weights / max(num_parameters(network.get_submodule(around)), 1)
-                dropped.add(outer if share > 0.5 else inner)
+                dropped.add(inner if are_heads or share < 0.5 else outer)
     return [one for one in candidates if one not in dropped]
 
 

@@ -90,4 +90,9 @@ def _empty(block_class: Any) -> RemovedBlock:
 
 @cache
 def _class_of_removed(block_class: type[nn.Module]) -> type:
-    return new_class("RemovedBlock", (RemovedBlock, block_class))
+    return new_class("RemovedBlock", (RemovedBlock, block_class), exec_body=_in_this_module)
+
+
+def _in_this_module(namespace: dict[str, Any]) -> None:
+    namespace["__module__"] = __name__
+    namespace["__doc__"] = RemovedBlock.__doc__
