@@ -119,15 +119,17 @@ def _run(plan: "Plan", json: bool) -> None:
     else:
         _tell(plan, results)
         say(f"Report: {page.resolve()}")
-    if results.failed:
+    not_asked = {job.name for job in plan.jobs} - set(plan.selected)
+    if any(failure.run not in not_asked for failure in results.failed):
         raise typer.Exit(PARTLY_FAILED)
 
 
 def _tell(plan: "Plan", results: "StudyResults") -> None:
     for comparison in results.comparisons:
         print_comparison(plan.folder / comparison.folder)
-    missing = [job.name for job in plan.jobs if job.state in ("new", "begun")]
+    failed = {failure.run for failure in results.failed}
+    missing = [job.name for job in plan.jobs if not job.is_done and job.name not in failed]
     if missing:
         say(f"Not run yet, and so in no table: {', '.join(missing)}")
-    for failed in results.failed:
-        say(f"Failed: {failed.run}: {failed.problem}")
+    for failure in results.failed:
+        say(f"Failed: {failure.run}: {failure.problem}")

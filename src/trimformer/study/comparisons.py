@@ -1,6 +1,6 @@
 """What a study has come to: one comparison for each data section, made of the runs that are done."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from trimformer.evaluation.compare import compare
@@ -13,8 +13,10 @@ from trimformer.records.study_results import FailedRun, StudyComparison, StudyRe
 from trimformer.study.plan import Job, Plan
 
 
-def compare_study(plan: Plan, progress: Progress = silent) -> StudyResults:
+def compare_study(plan: Plan, problems: Mapping[str, str], progress: Progress = silent) -> StudyResults:
     """Compare the runs that are done, on the same data section each, in the order of the file.
+
+    A run that is not done is among the failures where `problems` says why, or its folder, from an earlier time.
 
     A comparison's results.json lies in a folder named after its dataset, the study's own at the top. A comparison that
     its runs do not allow is named among the failures and stops nothing else.
@@ -30,7 +32,8 @@ def compare_study(plan: Plan, progress: Progress = silent) -> StudyResults:
             refused.append(FailedRun(run=f"comparison {name}", problem=str(error)))
         else:
             made.append(StudyComparison(dataset=jobs[0].experiment.data.dataset, folder=name))
-    failed = [FailedRun(run=job.name, problem=job.failure) for job in plan.jobs if job.failure and not job.is_done]
+    reasons = {job.name: problems.get(job.name) or job.failure for job in plan.jobs if not job.is_done}
+    failed = [FailedRun(run=name, problem=problem) for name, problem in reasons.items() if problem]
     results = StudyResults(
         study=plan.study,
         comparisons=tuple(made),

@@ -25,9 +25,9 @@ def run_study(plan: Plan, progress: Progress = silent, execute: Executor = one_a
     """
     waiting = [job for job in plan.to_execute if not job.is_done]
     _check(waiting, progress)
-    for _ in execute(waiting, progress):
-        pass  # what became of each run is read from its folder
-    return compare_study(plan, progress)
+    outcomes = execute(waiting, progress)
+    problems = {outcome.name: outcome.problem for outcome in outcomes if outcome.problem is not None}
+    return compare_study(plan, problems, progress)
 
 
 def _check(jobs: Sequence[Job], progress: Progress) -> None:

@@ -1,0 +1,67 @@
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from trimformer.records.experiment import Experiment
+from trimformer.records.progress import Progress, silent
+from trimformer.study.execute import Outcome, one_after_another
+from trimformer.study.plan import Job, Plan
+from trimformer.study.run import run_study
+
+
+def job(name: str, *needs: str) -> Job:
+    return Job(name, Experiment(name=name), Path("nowhere") / name, needs)
+
+
+def test_a_run_is_begun_only_if_those_that_it_needs_are_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = []
+
+    def run_apart(job: Job, progress: Progress) -> str | None:
+        begun.append(job.name)
+        progress("training", 1, 1)
+        return "It broke." if job.name == "b" else None
+
+    monkeypatch.setattr("trimformer.study.execute.run_apart", run_apart)
+    jobs = [job("a"), job("b", "a"), job("c", "b"), job("d", "c"), job("e", "a")]
+    assert list(one_after_another(jobs, silent)) == [
+        Outcome("a", None),
+        Outcome("b", "It broke."),
+        Outcome("c", "It needs b, which failed."),
+        Outcome("d", "It needs c, which failed."),
+        Outcome("e", None),
+    ]
+    assert begun == ["a", "b", "e"]
+
+
+def test_what_is_done_is_not_executed_again_and_who_failed_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, small_experiment: Experiment
+) -> None:
+    jobs = [Job(name, small_experiment, tmp_path / name) for name in ("done", "new", "broken", "not asked for")]
+    for file in (
+        "model.json",
+        "model.safetensors",
+        "model-last.safetensors",
+        "evaluation.json",
+        "evaluation-last.json",
+    ):
+        (tmp_path / "done").mkdir(exist_ok=True)
+        (tmp_path / "done" / file).touch()
+    told: list[Mapping[str, str]] = []
+    monkeypatch.setattr("trimformer.study.run.compare_study", lambda _, problems, __: told.append(problems))
+
+    def execute(jobs: Sequence[Job], _: Progress) -> Iterator[Outcome]:
+        assert [job.name for job in jobs] == ["new", "broken"]
+        yield from (Outcome("new", None), Outcome("broken", "It broke."))
+
+    run_study(Plan("made", tmp_path, tuple(jobs), ("done", "new", "broken")), silent, execute)
+    assert told == [{"broken": "It broke."}]
+
+
+def test_outcomes_are_known_as_they_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[str] = []
+    begin: Callable[[Job, Progress], None] = lambda job, _: begun.append(job.name)  # noqa: E731 - a stand-in
+    monkeypatch.setattr("trimformer.study.execute.run_apart", begin)
+    outcomes = one_after_another([job("a"), job("b")], silent)
+    assert next(outcomes).name == "a"
+    assert begun == ["a"]
