@@ -169,7 +169,8 @@ def test_taps_made_by_hooks_see_the_tokens_that_pass_a_removed_block() -> None:
 
 
 def test_what_a_network_asks_its_blocks_can_still_be_read() -> None:
-    encoder = nn.TransformerEncoder(layer(), 3, enable_nested_tensor=False).eval()  # asks its first layer for self_attn.batch_first and more
+    # This one asks its first layer for self_attn.batch_first and more.
+    encoder = nn.TransformerEncoder(layer(), 3, enable_nested_tensor=False).eval()
     smaller = tf.keep_blocks(encoder, [2])
     padding = torch.tensor([[False] * 6, [False] * 4 + [True] * 2])
     with torch.no_grad():
