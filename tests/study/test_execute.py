@@ -5,6 +5,7 @@ import pytest
 
 from trimformer.records.experiment import Experiment
 from trimformer.records.progress import Progress, silent
+from trimformer.records.study_results import StudyResults
 from trimformer.study.execute import Outcome, one_after_another
 from trimformer.study.plan import Job, Plan
 from trimformer.study.run import run_study
@@ -48,13 +49,19 @@ def test_what_is_done_is_not_executed_again_and_who_failed_is_told(
         (tmp_path / "done").mkdir(exist_ok=True)
         (tmp_path / "done" / file).touch()
     told: list[Mapping[str, str]] = []
-    monkeypatch.setattr("trimformer.study.run.compare_study", lambda _, problems, __: told.append(problems))
+
+    def compare(plan: Plan, problems: Mapping[str, str], _: Progress) -> StudyResults:
+        told.append(problems)
+        return StudyResults(study=plan.study, comparisons=(), done=2)
+
+    monkeypatch.setattr("trimformer.study.run.compare_study", compare)
 
     def execute(jobs: Sequence[Job], _: Progress) -> Iterator[Outcome]:
         assert [job.name for job in jobs] == ["new", "broken"]
         yield from (Outcome("new", None), Outcome("broken", "It broke."))
 
-    run_study(Plan("made", tmp_path, tuple(jobs), ("done", "new", "broken")), silent, execute)
+    plan = Plan("made", tmp_path, tuple(jobs), ("done", "new", "broken"))
+    assert run_study(plan, silent, execute).done == 2
     assert told == [{"broken": "It broke."}]
 
 
