@@ -8,7 +8,8 @@ from made_paper import paper_rows
 from trimformer.records.experiment import Experiment, parse_experiment
 from trimformer.records.results import ModelRow
 from trimformer.report.sources import ModelSources, Sources
-from trimformer.report.tables.paper import paper_csv, paper_tables
+from trimformer.report.tables.paper import paper_tables
+from trimformer.report.tables.paper_flat import paper_csv
 from trimformer.report.tables.table import Cell
 
 
@@ -68,6 +69,16 @@ def test_what_is_no_reproduction_is_called_none(size: str, run: Experiment, told
 def test_data_that_the_paper_has_not_have_no_such_table() -> None:
     assert paper_tables(made(make_row())) == []
     assert paper_csv([made(make_row())]) == "\n"
+
+
+def test_rows_stand_in_the_papers_order_and_the_missing_ones_are_named() -> None:
+    full, smaller, unet = paper_rows()
+    (table,) = paper_tables(made(smaller, unet, full))
+    assert [row[0].text for row in table.rows] == ["unetr-12", "unetr-3"]
+    assert (
+        "Of the paper's rows, not here: transunet with 12 blocks, transunet with 3 blocks, transunet with 1 block, "
+        "cats with 12 blocks and cats with 3 blocks." in table.notes
+    )
 
 
 def test_csv_has_a_line_a_figure() -> None:

@@ -1,48 +1,34 @@
 """The paper's Tables 1 to 3 beside what was measured here, class by class."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from trimformer.records.experiment import Experiment
 from trimformer.records.results import PaperFigures
 from trimformer.report.formats import compact, listed, number, percent, plain, signed
 from trimformer.report.remarks import weights_remarks
-from trimformer.report.sources import ModelSources, Sources
+from trimformer.report.sources import Sources
 from trimformer.report.tables.columns import change_column, identity_columns, seeds
 from trimformer.report.tables.cost_columns import parameter_columns
-from trimformer.report.tables.flat import write_csv
+from trimformer.report.tables.pairs import Pair, missing_rows, paper_pairs
 from trimformer.report.tables.table import NONE, Cell, Column, Table, make_table
 
 PAPERS_SIZE = "base"
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A model that the paper has too: what was measured here, and what is printed there."""
-
-    ours: ModelSources
-    paper: PaperFigures
-
 
 PairColumn = Column[Pair]
 
 
 def paper_tables(sources: Sources) -> list[Table]:
     """One table for each of the paper's that has a row here; none where the data are not the paper's."""
-    pairs = _pairs(sources)
+    pairs = paper_pairs(sources)
     numbers = sorted({pair.paper.table for pair in pairs})
     return [_paper_table(number, [pair for pair in pairs if pair.paper.table == number], sources) for number in numbers]
-
-
-def _pairs(sources: Sources) -> list[Pair]:
-    return [Pair(model, model.row.paper) for model in sources.models if model.row.paper is not None]
 
 
 def _paper_table(table: int, pairs: Sequence[Pair], sources: Sources) -> Table:
     notes = [
         "Each cell: ours, and below or in brackets what the paper prints.",
         _unlike_the_paper(pairs),
+        missing_rows(table, pairs),
         *weights_remarks(sources.results),
     ]
     title = f"Table {table} of the paper beside ours: {sources.results.dataset}"
@@ -50,12 +36,12 @@ def _paper_table(table: int, pairs: Sequence[Pair], sources: Sources) -> Table:
 
 
 def _columns(pairs: Sequence[Pair]) -> list[PairColumn]:
-    name, blocks, weights = identity_columns()
+    name, depth, weights = identity_columns()
     change, saved = change_column(), parameter_columns()[1]
     classes = list(dict.fromkeys(name for pair in pairs for name in pair.paper.by_class))
     return [
         Column("Model", name.explanation, lambda pair: Cell(pair.ours.row.name)),
-        Column("Blocks", blocks.explanation, lambda pair: blocks.cell(pair.ours.row)),
+        Column("Blocks", depth.explanation, lambda pair: depth.cell(pair.ours.row)),
         Column("Weights", weights.explanation, lambda pair: Cell(pair.ours.row.weights or NONE)),
         Column("Ours", "The size, epochs and seeds of our model; the paper's are base.", _made_of),
         *(_class_column(label) for label in classes),
@@ -138,33 +124,3 @@ def _differences(pair: Pair) -> Iterator[str]:
         yield f"given slices of {experiment.data.image_size} pixels in place of {protocol.data.image_size}"
     if pair.ours.row.weights == "scratch":
         yield "begun from scratch in place of pretrained weights"
-
-
-def paper_csv(comparisons: Iterable[Sources]) -> str:
-    """One line a figure: ours, unrounded, and the paper's."""
-    pairs = [(pair, sources.results.dataset) for sources in comparisons for pair in _pairs(sources)]
-    return write_csv([record for pair, dataset in pairs for record in _records(pair, dataset)])
-
-
-def _records(pair: Pair, dataset: str) -> Iterator[dict[str, Any]]:
-    row, paper = pair.ours.row, pair.paper
-    model = {
-        "table": paper.table,
-        "dataset": dataset,
-        "model": row.name,
-        "num_blocks": row.num_blocks,
-        "size": row.size,
-        "weights": row.weights,
-        "seeds": " ".join(map(str, row.seeds)),
-        "epochs": pair.ours.experiment.training.epochs if pair.ours.experiment else None,
-    }
-    figures: dict[str, tuple[float | None, float | None]]
-    figures = {f"dice_{name}": (row.dice.by_class.get(name), printed) for name, printed in paper.by_class.items()}
-    figures |= {
-        "dice_average": (row.dice.mean, paper.mean),
-        "dice_change_percent": (row.dice_change_percent, paper.dice_change_percent),
-        "parameters_saved_percent": (row.parameters_saved_percent, paper.parameters_saved_percent),
-        "parameters": (row.parameters, paper.parameters),
-    }
-    for name, (ours, printed) in figures.items():
-        yield {**model, "figure": name, "ours": ours, "paper": printed}

@@ -10,7 +10,8 @@ from trimformer.report.tables.flat import to_csv
 from trimformer.report.tables.latex import to_latex
 from trimformer.report.tables.markdown import to_markdown
 from trimformer.report.tables.models import model_tables
-from trimformer.report.tables.paper import paper_csv, paper_tables
+from trimformer.report.tables.paper import paper_tables
+from trimformer.report.tables.paper_flat import paper_csv
 from trimformer.report.tables.table import Table
 
 
