@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 from made_comparison import demo_rows, make_results, make_row
 
+from trimformer.records.paper import CLASSES, paper_figures
+from trimformer.report.sources import ModelSources, Sources
 from trimformer.report.tables.latex import escape, to_latex
 from trimformer.report.tables.models import model_tables, summary_table
+from trimformer.report.tables.paper import paper_tables
 from trimformer.report.tables.table import Cell, Table
 
 NASTY = (
@@ -57,6 +60,16 @@ def test_a_table_of_many_classes_becomes_several_between_the_margins(name: str, 
     assert f"Dice ({parts} of {parts})." in tex
     assert tex.count(f"{name} &") == tex.count(r"\begin{tabular}")
     assert "Overfull" not in compiled(tex, tmp_path)
+
+
+def test_the_papers_widest_table_stays_between_the_margins(tmp_path: Path) -> None:
+    organs = CLASSES["synapse"]
+    printed = paper_figures("synapse", organs, "transunet", None, 3, "full")
+    row = make_row("3 blocks", "transunet-3", 3, verdict="undecided").model_copy(update={"paper": printed})
+    results = make_results(make_row(), row)
+    (table,) = paper_tables(Sources(results, tuple(map(ModelSources, results.models)), None, None))
+    assert len(table.titles) == len(organs) + 8
+    assert "Overfull" not in compiled(to_latex([table]), tmp_path)
 
 
 @pytest.mark.parametrize(
