@@ -84,7 +84,7 @@ def test_a_mistake_leaves_no_half_made_run(trimformer: Typed, tmp_path: Path, mo
 
 
 def test_compressing_what_cannot_be_compressed_is_said(trimformer: Typed, run_copy: RunFolder) -> None:
-    for blocks, words in (("3", "at most the blocks"), ("some", "whole number or auto"), ("auto", "depth.json")):
+    for blocks, words in (("3", "at most the blocks"), ("some", "whole number, first3"), ("auto", "depth.json")):
         code, _, complaint = trimformer("compress", run_copy.path, "--blocks", blocks)
         assert code == 2
         assert words in complaint

@@ -1,22 +1,32 @@
 """`trimformer compress`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from trimformer.cli.terminal import JsonOption, print_json, progress_bars, say
 from trimformer.records.choices import Decoder, Recovery
 
-if TYPE_CHECKING:
-    from trimformer.records.run_folder import RunFolder
-
 
 def compress(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The trained run to make smaller.")],
-    blocks: Annotated[str, typer.Option(help="How many blocks to keep, or auto: what choose said.")],
-    decoder: Annotated[Decoder, typer.Option(help="The decoder of the smaller model.")] = "full",
-    weights: Annotated[Recovery, typer.Option(help="Where its weights come from.")] = "inherited",
+    blocks: Annotated[
+        str, typer.Option(help="Which blocks to keep: 3 or first3, last3, 0,3,7, or auto: as many as choose said.")
+    ],
+    decoder: Annotated[
+        Decoder | None, typer.Option(help="The decoder of the smaller model; by default the run's.")
+    ] = None,
+    weights: Annotated[
+        Recovery,
+        typer.Option(
+            help="Where its weights come from: what the run began from, the run, the run which also teaches, nowhere."
+        ),
+    ] = "inherited",
+    epochs: Annotated[int | None, typer.Option(help="Epochs to train it; by default the run's.")] = None,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, as for train.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; by default beside the run.")] = None,
     json: JsonOption = False,
 ) -> None:
@@ -24,29 +34,17 @@ def compress(
     from trimformer.records.run_folder import RunFolder
 
     folder = RunFolder.open(run)
-    num_blocks = _parse_blocks(blocks, folder)
-    from trimformer.compression.compress import compress as compress_run
-    from trimformer.compression.compress import compressed_experiment
+    from trimformer.compression.chosen_blocks import chosen_blocks
+    from trimformer.compression.compress import compressed_experiment, own_blocks
+    from trimformer.training import train
 
-    name = compressed_experiment(folder, num_blocks, decoder, weights).name
-    target = out or folder.path.parent / name
+    kept = chosen_blocks(blocks, folder, own_blocks(folder))
+    overrides = [*(changes or ()), *([] if epochs is None else [f"training.epochs={epochs}"])]
+    experiment = compressed_experiment(folder, kept, decoder, weights, overrides)
     with progress_bars(shown=not json) as progress:
-        smaller = compress_run(folder, num_blocks, target, decoder, weights, progress)
+        smaller = train(experiment, out or folder.path.parent / experiment.name, progress)
     if json:
-        print_json({"run": str(smaller.path), "num_blocks": num_blocks})
+        print_json({"run": str(smaller.path), "num_blocks": len(kept), "blocks": list(kept)})
         return
+    say(f"Weights at the start: {smaller.manifest()['weights']['summary']}")
     say(f"Compressed: {smaller.path}\nNext: trimformer compare {folder.path} {smaller.path}")
-
-
-def _parse_blocks(blocks: str, run: "RunFolder") -> int:
-    from trimformer.records.depth import DepthChoice
-    from trimformer.records.errors import UserError
-
-    if blocks.isdecimal():
-        return int(blocks)
-    if blocks != "auto":
-        raise UserError("--blocks is a whole number or auto", repr(blocks), "Write, say, --blocks 3.")
-    choice = DepthChoice.load(run.depth_file)
-    if choice.num_blocks is None:
-        raise UserError("--blocks auto needs a chosen depth", f"inconclusive: {choice.reason}", "Give a number.")
-    return choice.num_blocks

@@ -10,12 +10,13 @@ import torch
 from trimformer.data.dataset import Dataset
 from trimformer.models import WeightsReport
 from trimformer.records.experiment import Experiment
+from trimformer.training.teacher import describe_teacher
 
 LIBRARIES = ("torch", "timm", "monai", "lightning", "numpy", "nilearn")
 
 
 def describe_run(experiment: Experiment, dataset: Dataset, weights: WeightsReport, precision: str) -> dict[str, Any]:
-    """Versions, seed, data fingerprint, what became of every weight, and hardware of a training."""
+    """Versions, seed, data fingerprint, what became of every weight, the teacher, and hardware of a training."""
     return {
         "trimformer": version("trimformer"),
         "python": platform.python_version(),
@@ -34,6 +35,7 @@ def describe_run(experiment: Experiment, dataset: Dataset, weights: WeightsRepor
             "validation": [patient.patient_id for patient in dataset.validation],
         },
         "weights": weights.document(),
+        "teacher": describe_teacher(experiment),
         "precision": precision,
         "hardware": describe_hardware(),
     }

@@ -9,6 +9,7 @@ from monai.losses.dice import DiceCELoss
 from torch import Tensor, nn
 
 from trimformer.records.settings import TrainingSettings
+from trimformer.training.distillation import Distillation
 
 Sample = Sequence[Tensor]
 """Images (batch, 1, rows, columns) and labels (batch, rows, columns)."""
@@ -23,30 +24,44 @@ class SegmentationTask(L.LightningModule):
     """A model under the protocol of one experiment.
 
     The selection patients' Dice that is logged after every epoch is the mean over classes of the Dice over all their
-    slices together, on the model's grid: cheap, and used for nothing but picking the best epoch.
+    slices together, on the model's grid: cheap, and used for nothing but picking the best epoch. A teacher, where there
+    is one, has its part in the training loss alone.
     """
 
-    def __init__(self, model: nn.Module, settings: TrainingSettings, total_steps: int, seed: int) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        settings: TrainingSettings,
+        total_steps: int,
+        seed: int,
+        distillation: Distillation | None = None,
+    ) -> None:
         super().__init__()
         self.model = model.to(memory_format=torch.channels_last)  # the layout in which convolutions are fastest
         self.loss = segmentation_loss()
         self._settings = settings
         self._total_steps = total_steps
         self._seed = seed
+        self._distillation = distillation
         self._overlap: list[Tensor] = []
 
     def training_step(self, batch: Sample, _: int) -> Tensor:
         """The loss of one batch; its dropout depends on seed and step alone, so a resumed run draws the same."""
         torch.manual_seed(self._seed * 1_000_003 + self.global_step)
-        loss = self._loss_of(batch)[0]
+        images, labels = _channels_last(batch)
+        if self._distillation is None:
+            loss = self._labels_loss(self.model(images), labels)
+        else:
+            loss = self._distillation.loss(self.model, images, labels, self._labels_loss)
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch[0]))
         return loss
 
     def validation_step(self, batch: Sample, _: int) -> None:
         """Loss and overlap of one batch of the selection patients."""
-        loss, logits = self._loss_of(batch)
-        self.log("selection_loss", loss, on_epoch=True, batch_size=len(batch[0]))
-        self._overlap.append(overlap(logits.argmax(dim=1), batch[1], num_classes=logits.shape[1]))
+        images, labels = _channels_last(batch)
+        logits = self.model(images)
+        self.log("selection_loss", self._labels_loss(logits, labels), on_epoch=True, batch_size=len(images))
+        self._overlap.append(overlap(logits.argmax(dim=1), labels, num_classes=logits.shape[1]))
 
     def on_validation_epoch_end(self) -> None:
         """Dice of the epoch, from the sums over all slices."""
@@ -68,10 +83,13 @@ class SegmentationTask(L.LightningModule):
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def _loss_of(self, batch: Sample) -> tuple[Tensor, Tensor]:
-        images, labels = batch
-        logits = self.model(images.to(memory_format=torch.channels_last))
-        return self.loss(logits.float(), labels[:, None]), logits
+    def _labels_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return self.loss(logits.float(), labels[:, None])
+
+
+def _channels_last(batch: Sample) -> tuple[Tensor, Tensor]:
+    images, labels = batch
+    return images.to(memory_format=torch.channels_last), labels
 
 
 def overlap(prediction: Tensor, truth: Tensor, num_classes: int) -> Tensor:

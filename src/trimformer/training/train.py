@@ -25,31 +25,36 @@ from trimformer.training.checkpoints import (
     load_checkpoint_weights,
     read_checkpoint,
 )
+from trimformer.training.distillation import Distillation
 from trimformer.training.history import HistoryWriter
 from trimformer.training.manifest import describe_run
 from trimformer.training.precision import lightning_precision
 from trimformer.training.start import starting_model
 from trimformer.training.steps import StepReporter
 from trimformer.training.task import SegmentationTask
+from trimformer.training.teacher import load_teacher, refuse_seen_patients
 
 
 def train(experiment: Experiment, folder: Path, progress: Progress = silent) -> RunFolder:
     """Train into a run folder; a run that was interrupted goes on after its last whole epoch, a done one is left.
 
     Raises:
-        UserError: The folder holds another experiment, a checkpoint is damaged, or the settings do not fit.
+        UserError: The folder holds another experiment, a checkpoint is damaged, the settings do not fit, the teacher
+            does another task, or a run to begin or learn from has seen the patients that are reported on.
     """
     run = claim(experiment, folder)
     if is_trained(run):
         return run
     canonical_name(experiment.model.name, experiment.model.target)  # a wrong name is told before data are read
     dataset = load_dataset(experiment.data, progress)
+    refuse_seen_patients(experiment, dataset)
     L.seed_everything(experiment.seed, verbose=False)
     model = starting_model(experiment, num_classes=1 + max(dataset.labels), in_channels=dataset.num_channels)
+    teacher = load_teacher(experiment.distillation, model, dataset) if experiment.distillation else None
     precision = lightning_precision(experiment.training.precision)
     experiment.save(run.experiment_file)
     write_json(run.manifest_file, describe_run(experiment, dataset, model.weights_report, precision))
-    _fit(model, experiment, dataset, run, precision, progress)
+    _fit(model, teacher, experiment, dataset, run, precision, progress)
     for name, file in (("last", run.last_weights_file), ("best", run.weights_file)):
         load_checkpoint_weights(model, run.checkpoints / f"{name}.ckpt")
         save_model(model, file, run.model_file)
@@ -79,6 +84,7 @@ def is_trained(run: RunFolder) -> bool:
 
 def _fit(
     model: SegmentationModel,
+    teacher: Distillation | None,
     experiment: Experiment,
     dataset: Dataset,
     run: RunFolder,
@@ -91,7 +97,7 @@ def _fit(
     batches = training_batches(slices, settings.batch_size, experiment.seed)
     selection = selection_batches(SliceDataset(dataset.selection), settings.batch_size)
     total_steps = settings.epochs * len(batches)
-    task = SegmentationTask(model, settings, total_steps, experiment.seed)
+    task = SegmentationTask(model, settings, total_steps, experiment.seed, teacher)
     last = run.checkpoints / "last.ckpt"
     if last.exists():
         read_checkpoint(last)  # a damaged one is told before Lightning trips over it
