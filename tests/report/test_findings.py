@@ -43,6 +43,12 @@ def test_the_depth_of_the_paper_is_called_so() -> None:
         ),
         ("undecided", -0.01, (-0.03, 0.01), "Whether the hybrid is better than a plain U-Net is undecided."),
         (
+            "undecided",
+            -0.021,
+            (-0.035, -0.007),
+            "So here the hybrid scores higher than a plain U-Net; whether by more than the margin is undecided.",
+        ),
+        (
             "too few patients",
             -0.01,
             None,
@@ -68,6 +74,11 @@ def test_a_unet_that_is_as_good_is_named(
         ),
         ("inferior", (-0.08, -0.04), "So the transformer adds something on these data."),
         ("undecided", (-0.03, 0.05), "Whether the transformer adds anything is undecided."),
+        (
+            "undecided",
+            (-0.03, -0.01),
+            "So the transformer adds something on these data; whether more than the margin is undecided.",
+        ),
         ("too few patients", None, "Whether the transformer adds anything cannot be tested on so few patients."),
     ],
 )
@@ -81,3 +92,9 @@ def test_brightness_alone_and_a_row_without_a_test() -> None:
     told = findings(make_results(make_row(), *rows))
     assert told[0] == "Brightness alone, without a network, reaches a mean Dice of 0.662."
     assert told[1] == "other: mean Dice 0.870, not compared with the reference."
+
+
+def test_a_model_that_scores_lower_by_an_unknown_amount_is_not_merely_undecided() -> None:
+    row = make_row("3 blocks", "unetr-3", 3, verdict="undecided", difference=-0.021, ci95=(-0.035, -0.007))
+    told = findings(make_results(make_row(), row))[0]
+    assert told.endswith("It scores lower; whether by more than a margin of 0.02 Dice is undecided.")

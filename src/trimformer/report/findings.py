@@ -53,22 +53,37 @@ def _interval_words(test: PairedTest) -> str:
 
 
 def _meaning(row: ModelRow, test: PairedTest, margin: float) -> str:
-    better = test.ci95 is not None and test.ci95[0] > 0 and test.verdict == "not inferior"
     if row.role == "plain U-Net":
-        return _unet_meaning(test, better)
+        return _unet_meaning(test)
     if row.role == "zero blocks":
-        return _zero_meaning(test, better, trained_once=len(row.seeds) < 2)
+        return _zero_meaning(test, trained_once=len(row.seeds) < 2)
+    if _is_higher(test):
+        return "It does better."
+    if _is_lower(test):
+        return f"It scores lower; whether by more than a margin of {margin:g} Dice is undecided."
     return {
-        "not inferior": "It does better." if better else f"It is not inferior, within a margin of {margin:g} Dice.",
+        "not inferior": f"It is not inferior, within a margin of {margin:g} Dice.",
         "inferior": "It is inferior.",
         "undecided": f"Whether it stays within a margin of {margin:g} Dice is undecided.",
         "too few patients": "There are too few patients for a test.",
     }[test.verdict]
 
 
-def _unet_meaning(test: PairedTest, better: bool) -> str:
-    if better:
+def _is_higher(test: PairedTest) -> bool:
+    """Whether the whole interval says that the model scores higher."""
+    return test.ci95 is not None and test.ci95[0] > 0 and test.verdict == "not inferior"
+
+
+def _is_lower(test: PairedTest) -> bool:
+    """Whether the whole interval says that the model scores lower, though perhaps by less than the margin."""
+    return test.ci95 is not None and test.ci95[1] < 0 and test.verdict == "undecided"
+
+
+def _unet_meaning(test: PairedTest) -> str:
+    if _is_higher(test):
         return "So here a plain U-Net scores higher than the hybrid."
+    if _is_lower(test):
+        return "So here the hybrid scores higher than a plain U-Net; whether by more than the margin is undecided."
     if test.verdict == "not inferior":
         return "So a plain U-Net does as well as the hybrid, within the margin."
     if test.verdict == "inferior":
@@ -79,12 +94,14 @@ def _unet_meaning(test: PairedTest, better: bool) -> str:
     return f"Whether the hybrid is better than a plain U-Net is {tested}."
 
 
-def _zero_meaning(test: PairedTest, better: bool, trained_once: bool) -> str:
-    higher = "So here it scores higher than with all blocks"
+def _zero_meaning(test: PairedTest, trained_once: bool) -> str:
+    if _is_higher(test):
+        doubt = "; another seed may turn that round" if trained_once else ""
+        return f"So here it scores higher than with all blocks{doubt}."
+    if _is_lower(test):
+        return "So the transformer adds something on these data; whether more than the margin is undecided."
     return {
-        "not inferior": f"{higher}{'; another seed may turn that round' if trained_once else ''}."
-        if better
-        else "So the transformer adds nothing measurable here beyond the margin.",
+        "not inferior": "So the transformer adds nothing measurable here beyond the margin.",
         "inferior": "So the transformer adds something on these data.",
         "undecided": "Whether the transformer adds anything is undecided.",
         "too few patients": "Whether the transformer adds anything cannot be tested on so few patients.",
