@@ -39,7 +39,7 @@ def test_ours_stand_beside_the_papers_figures() -> None:
     assert smaller["CSF"] == Cell("0.838", "paper 0.814")
     assert smaller["Average"] == Cell("0.868", "paper 0.864")
     assert smaller["Change"] == Cell("−0.23 %", "paper −0.21 %")
-    assert smaller["Saved"] == Cell("57.4 %", "paper 75.1 %")
+    assert smaller["Saved"] == Cell("57.45 %", "paper 75.12 %")
     assert smaller["Parameters"] == Cell("3.00 M", "paper 27.81 M")
     assert dict(zip(table.titles, table.rows[0], strict=True))["Change"] == Cell("–")
 
@@ -69,6 +69,22 @@ def test_what_is_no_reproduction_is_called_none(size: str, run: Experiment, told
 def test_data_that_the_paper_has_not_have_no_such_table() -> None:
     assert paper_tables(made(make_row())) == []
     assert paper_csv([made(make_row())]) == "\n"
+
+
+def test_a_change_against_another_model_than_the_papers_is_not_put_beside_it() -> None:
+    _, smaller, _ = paper_rows()
+    (table,) = paper_tables(made(make_row(name="other"), smaller.model_copy(update={"reference": "other"})))
+    alone = dict(zip(table.titles, table.rows[0], strict=True))
+    assert (alone["Change"], alone["Saved"]) == (Cell("–", "paper −0.21 %"), Cell("–", "paper 75.12 %"))
+
+
+def test_full_models_of_several_kinds_have_no_change_as_in_the_paper() -> None:
+    full, smaller, _ = paper_rows()
+    other = full.model_copy(update={"name": "cats-12", "reference": "unetr-12", "dice_change_percent": -1.0})
+    (table,) = paper_tables(made(full, smaller, other))
+    assert [row[list(table.titles).index("Change")] for row in table.rows] == [
+        Cell("–"), Cell("–"), Cell("−0.23 %", "paper −0.21 %"),
+    ]  # fmt: skip
 
 
 def test_rows_stand_in_the_papers_order_and_the_missing_ones_are_named() -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 
 from trimformer.records.experiment import Experiment
-from trimformer.records.results import PaperFigures
 from trimformer.report.formats import compact, listed, number, percent, plain, signed
 from trimformer.report.remarks import weights_remarks
 from trimformer.report.sources import Sources
@@ -37,7 +36,6 @@ def _paper_table(table: int, pairs: Sequence[Pair], sources: Sources) -> Table:
 
 def _columns(pairs: Sequence[Pair]) -> list[PairColumn]:
     name, depth, weights = identity_columns()
-    change, saved = change_column(), parameter_columns()[1]
     classes = list(dict.fromkeys(name for pair in pairs for name in pair.paper.by_class))
     return [
         Column("Model", name.explanation, lambda pair: Cell(pair.ours.row.name)),
@@ -52,13 +50,13 @@ def _columns(pairs: Sequence[Pair]) -> list[PairColumn]:
         ),
         Column(
             "Change",
-            change.explanation,
-            lambda pair: beside(change.cell(pair.ours.row).text, _percent_change(pair.paper)),
+            f"{change_column().explanation} Ours where its full model is the paper's.",
+            lambda pair: beside(_change(pair.our_change), _change(pair.paper.dice_change_percent)),
         ),
         Column(
             "Saved",
-            saved.explanation,
-            lambda pair: beside(saved.cell(pair.ours.row).text, _percent_saved(pair.paper)),
+            f"{parameter_columns()[1].explanation} Ours where its full model is the paper's.",
+            lambda pair: beside(_saved(pair.our_saving), _saved(pair.paper.parameters_saved_percent)),
         ),
         Column(
             "Parameters",
@@ -81,12 +79,12 @@ def beside(ours: str, paper: str) -> Cell:
     return Cell(ours, "" if ours == paper == NONE else f"paper {paper}")
 
 
-def _percent_change(paper: PaperFigures) -> str:
-    return NONE if paper.dice_change_percent is None else f"{signed(paper.dice_change_percent, 2)} %"
+def _change(value: float | None) -> str:
+    return NONE if value is None else f"{signed(value, 2)} %"
 
 
-def _percent_saved(paper: PaperFigures) -> str:
-    return NONE if paper.parameters_saved_percent is None else percent(paper.parameters_saved_percent)
+def _saved(value: float | None) -> str:
+    return NONE if value is None else percent(value, 2)
 
 
 def _made_of(pair: Pair) -> Cell:

@@ -30,8 +30,8 @@ def _records(pair: Pair, dataset: str) -> Iterator[dict[str, Any]]:
     figures = {f"dice_{name}": (row.dice.by_class.get(name), printed) for name, printed in paper.by_class.items()}
     figures |= {
         "dice_average": (row.dice.mean, paper.mean),
-        "dice_change_percent": (row.dice_change_percent, paper.dice_change_percent),
-        "parameters_saved_percent": (row.parameters_saved_percent, paper.parameters_saved_percent),
+        "dice_change_percent": (pair.our_change, paper.dice_change_percent),
+        "parameters_saved_percent": (pair.our_saving, paper.parameters_saved_percent),
         "parameters": (row.parameters, paper.parameters),
     }
     for name, (ours, printed) in figures.items():
