@@ -1,4 +1,5 @@
 import pytest
+import timm
 import torch
 from torch import nn
 
@@ -86,6 +87,14 @@ def test_a_network_without_parts_is_decoder_as_a_whole() -> None:
     with torch.device("meta"):
         count = count_parameters(create_model("unet", num_classes=4))
     assert count == ParameterCount(transformer=0, trunk=0, decoder=6_496_585, head=0)
+
+
+def test_the_blocks_of_another_network_are_its_transformer() -> None:
+    vit = timm.create_model("vit_tiny_patch16_224", img_size=32, depth=2, num_classes=5)
+    count = count_parameters(vit)
+    assert count.transformer == sum(weight.numel() for weight in vit.blocks.parameters())
+    assert count.head == 5 * 192 + 5
+    assert count.total == sum(weight.numel() for weight in vit.parameters())
 
 
 def test_shared_parameters_count_once_and_frozen_ones_count() -> None:
