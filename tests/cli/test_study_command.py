@@ -3,15 +3,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from made_datasets import write_ibsr18_misa
 
 Typed = Callable[..., tuple[int, str, str]]
 
 BASE = """
 name = "made"
 [data]
-image_size = 48
-num_patients = 12
-selection_patients = 1
+dataset = "ibsr18"
+root = "ibsr18"
+image_size = 32
 [model]
 size = "tiny"
 num_blocks = 1
@@ -51,6 +52,7 @@ def network(num_classes, num_blocks):
 @pytest.fixture
 def study_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    write_ibsr18_misa(tmp_path / "ibsr18", shape=(32, 3, 32))
     file = tmp_path / "made.toml"
     file.write_text(BASE + "[[run]]\nmodel.num_blocks = [1, 3]\n")
     return file
@@ -71,7 +73,7 @@ def test_runs_that_fail_are_named_and_stop_nothing(trimformer: Typed, study_file
     results = json.loads(Path("study-made", "results.json").read_text())
     assert results["done"] == 1
     assert [failure["run"] for failure in results["failed"]] == ["bad", "after", "killed"]
-    assert [comparison["folder"] for comparison in results["comparisons"]] == ["brain"]
+    assert [comparison["folder"] for comparison in results["comparisons"]] == ["ibsr18"]
     for name in ("bad", "killed"):
         assert name in Path("study-made", "report.html").read_text()
 
@@ -103,7 +105,7 @@ def test_a_dry_run_tells_parameters_operations_and_time_and_writes_nothing(trimf
     ("arguments", "words"),
     [
         (["nowhere.toml"], ["nowhere.toml"]),
-        (["made.toml", "--root", "brain"], ["--root takes DATASET=DIR", "brain"]),
+        (["made.toml", "--root", "ibsr18"], ["--root takes DATASET=DIR", "ibsr18"]),
         (["made.toml", "--root", "emidec=x"], ["a dataset of the study", "emidec"]),
         (["made.toml", "--only", "vit*"], ["'vit*'", "unetr-1, unetr-3"]),
         (["made.toml", "--set", "model.num_blocks=2"], ["tells them apart", "[[run]] 1"]),
@@ -111,7 +113,7 @@ def test_a_dry_run_tells_parameters_operations_and_time_and_writes_nothing(trimf
         (["made.toml", "--set", "data.image_size=50"], ["multiple of 8", "50"]),
         (["made.toml", "--set", "model.name=resnet"], ["catalogue", "resnet"]),
         (["made.toml", "--set", "data.dataset=ibsr19"], ["ibsr19", "brain"]),
-        (["made.toml", "--set", "data.dataset=emidec"], ["root", "data.root"]),
+        (["made.toml", "--root", "ibsr18=elsewhere"], ["a folder that exists", "elsewhere"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
@@ -122,4 +124,4 @@ def test_a_mistake_in_a_study_is_told_before_anything_runs(
     assert (code, printed) == (2, "")
     for word in words:
         assert word in complaint
-    assert [path.name for path in study_file.parent.iterdir()] == ["made.toml"]
+    assert {path.name for path in study_file.parent.iterdir()} == {"made.toml", "ibsr18"}

@@ -2,8 +2,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from made_datasets import write_ibsr18_misa
 
-from trimformer.records.experiment import Experiment
+from trimformer.records.experiment import Experiment, parse_experiment
 from trimformer.records.progress import Progress, silent
 from trimformer.records.study_results import StudyResults
 from trimformer.study.execute import Outcome, one_after_another
@@ -36,9 +37,12 @@ def test_a_run_is_begun_only_if_those_that_it_needs_are_done(monkeypatch: pytest
 
 
 def test_what_is_done_is_not_executed_again_and_who_failed_is_told(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, small_experiment: Experiment
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    jobs = [Job(name, small_experiment, tmp_path / name) for name in ("done", "new", "broken", "not asked for")]
+    root = write_ibsr18_misa(tmp_path / "ibsr18", shape=(32, 3, 32))
+    data = {"dataset": "ibsr18", "root": str(root), "image_size": 32}
+    experiment = parse_experiment({"data": data, "model": {"size": "tiny", "num_blocks": 0}}, "the test")
+    jobs = [Job(name, experiment, tmp_path / name) for name in ("done", "new", "broken", "not asked for")]
     for file in (
         "model.json",
         "model.safetensors",
