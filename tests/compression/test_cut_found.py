@@ -15,7 +15,7 @@ from trimformer.models.cutting import RemovedBlock, find_blocks
 TOKENS = torch.randn(2, 6, 8, generator=torch.Generator().manual_seed(0))
 
 
-def layer(width: int = 8) -> nn.Module:
+def layer(width: int = 8) -> nn.TransformerEncoderLayer:
     return nn.TransformerEncoderLayer(width, 2, 16, dropout=0.0, batch_first=True)
 
 
@@ -28,10 +28,17 @@ class OneByOne(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
+        self.first: Any
+        self.second: Any
+        self.third: Any
         self.first, self.second, self.third = layers()
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor) -> Any:
         return self.third(self.second(self.first(tokens)))
+
+
+def in_their_order(network: Any) -> list[nn.Module]:
+    return [network.first, network.second, network.third]
 
 
 class Named(nn.Module):
@@ -106,14 +113,14 @@ def test_an_adapter_names_the_sequence() -> None:
 
 def test_an_adapter_lists_blocks_that_are_in_no_container() -> None:
     network = OneByOne().eval()
-    adapter = tf.BlockAdapter(lambda net: [net.first, net.second, net.third])
+    adapter = tf.BlockAdapter(in_their_order)
     smaller = tf.keep_blocks(network, [0, 2], adapter=adapter)
     torch.testing.assert_close(smaller(TOKENS), network.third(network.first(TOKENS)), atol=1e-6, rtol=0)
 
 
 def test_a_network_tells_its_own_blocks() -> None:
-    network = OneByOne()
-    network.block_adapter = tf.BlockAdapter(lambda net: [net.first, net.second, net.third])
+    network: Any = OneByOne()
+    network.block_adapter = tf.BlockAdapter(in_their_order)
     assert find_blocks(network) == ("first", "second", "third")
     assert find_blocks(tf.keep_blocks(network, [1])) == ("first", "second", "third")
 

@@ -30,12 +30,12 @@ class Family(NamedTuple):
     num_blocks: int = 4
 
 
-def timm_vit(name: str, **more: Any) -> nn.Module:
+def timm_vit(name: str, **more: Any) -> Any:
     sizes = {"img_size": 32, "patch_size": 8, "embed_dim": 24, "depth": 4, "num_heads": 3, "num_classes": 5}
     return timm.create_model(name, **{**sizes, **more})
 
 
-def hugging_face(kind: str, **more: Any) -> nn.Module:
+def hugging_face(kind: str, **more: Any) -> Any:
     sizes = {"hidden_size": 24, "num_hidden_layers": 4, "num_attention_heads": 3, "intermediate_size": 48}
     configuration = getattr(transformers, f"{kind}Config")(**sizes, image_size=32, patch_size=8, **more)
     return getattr(transformers, f"{kind}Model")(configuration)
@@ -55,7 +55,7 @@ class Attention(nn.Module):
         super().__init__()
         self.to_qkv, self.to_out = nn.Linear(24, 72), nn.Linear(24, 24)
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor) -> Any:
         query, key, value = self.to_qkv(tokens).chunk(3, dim=-1)
         return self.to_out((query @ key.mT).softmax(dim=-1) @ value)
 
@@ -72,7 +72,8 @@ class Branches(nn.Module):
         return nn.Sequential(nn.LayerNorm(24), nn.Linear(24, 24), nn.GELU())
 
     def forward(self, tokens: Tensor) -> Tensor:
-        for attention, mlp in self.layers:  # type: ignore[misc]
+        layers: Any = self.layers
+        for attention, mlp in layers:
             tokens = attention(tokens) + tokens
             tokens = mlp(tokens) + tokens
         return tokens
@@ -83,7 +84,7 @@ class Head(nn.Module):
         super().__init__()
         self.query, self.key, self.value = (nn.Linear(24, 8) for _ in range(3))
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor) -> Any:
         return (self.query(tokens) @ self.key(tokens).mT).softmax(dim=-1) @ self.value(tokens)
 
 
@@ -143,7 +144,7 @@ def family(request: pytest.FixtureRequest) -> Family:
     return family._replace(make=lambda: network)
 
 
-def output(network: nn.Module, inputs: Tensor) -> Tensor:
+def output(network: nn.Module, inputs: Tensor) -> Any:
     found: Any = network(inputs)
     found = getattr(found, "last_hidden_state", found)
     return found[0] if isinstance(found, tuple) else found

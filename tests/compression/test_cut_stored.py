@@ -50,7 +50,7 @@ def _in_the_users_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     sys.modules.pop("cut_targets", None)
 
 
-def own(**settings: Any) -> ForeignNetwork:
+def own(**settings: Any) -> Any:
     target = f"cut_targets:{settings.pop('factory', 'Segmenter')}"
     torch.manual_seed(0)
     model = create_model(target=target, num_classes=3, image_size=32, **settings)
@@ -112,11 +112,11 @@ def test_a_block_that_the_run_has_lost_cannot_be_inherited(tmp_path: Path) -> No
 def test_a_network_of_monai_is_cut_by_its_settings(tmp_path: Path) -> None:
     options = {"hidden_size": 24, "mlp_dim": 24, "num_heads": 3, "feature_size": 4}
     words: dict[str, Any] = {"num_classes": 3, "image_size": 32, "options": options}
-    model = create_model("monai.UNETR", kept_blocks=[0, 1, 2], **words)
-    full = create_model("monai.UNETR", **words)
-    kept = [index for index, block in enumerate(model.network.vit.blocks) if any(True for _ in block.parameters())]  # type: ignore[union-attr, arg-type]
+    model: Any = create_model("monai.UNETR", kept_blocks=[0, 1, 2], **words)
+    full: Any = create_model("monai.UNETR", **words)
+    kept = [index for index, block in enumerate(model.network.vit.blocks) if any(True for _ in block.parameters())]
     assert kept == [0, 1, 2]
-    block = sum(weight.numel() for weight in full.network.vit.blocks[0].parameters())  # type: ignore[union-attr, index]
+    block = sum(weight.numel() for weight in full.network.vit.blocks[0].parameters())
     counts = [sum(weight.numel() for weight in one.parameters()) for one in (full, model)]
     assert counts[0] - counts[1] == 9 * block
     assert load_model(stored(model, tmp_path / "run")).settings == model.settings
