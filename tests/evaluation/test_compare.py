@@ -8,9 +8,11 @@ from trimformer.data.catalogue import load_dataset
 from trimformer.evaluation.compare import compare
 from trimformer.evaluation.evaluate import evaluate
 from trimformer.evaluation.rows import Candidate
-from trimformer.evaluation.scores import patient_means
+from trimformer.evaluation.scores import patient_shares
 from trimformer.inference.intensity import intensity_predictor
+from trimformer.inference.memory import peak_memory_mb
 from trimformer.models import count_parameters, load_model
+from trimformer.models.anatomy.operations import count_operations
 from trimformer.records.errors import UserError
 from trimformer.records.evaluation import Evaluation
 from trimformer.records.results import Results
@@ -47,12 +49,20 @@ def test_every_figure_of_a_row_follows_from_models_and_scores(results: tuple[Res
     assert full.dice.mean is not None
     assert without.dice.mean == evaluations["none"].mean
     assert without.dice_change_percent == pytest.approx(100 * (without.dice.mean - full.dice.mean) / full.dice.mean)  # type: ignore[operator]
-    own, reference = (patient_means(evaluations[name].patients) for name in ("none", "small"))
+    own, reference = (patient_shares(evaluations[name].patients) for name in ("none", "small"))
     mean = sum(own[key] - reference[key] for key in reference) / len(reference)
     assert without.versus_reference is not None
     assert without.versus_reference.mean_difference == pytest.approx(mean)
     assert without.milliseconds_per_slice is not None
     assert without.milliseconds_per_slice > 0
+    operations = count_operations(models["none"], 48)
+    assert without.multiply_accumulates == operations.by_call
+    assert without.multiply_accumulates_by_kernel == operations.by_kernel
+    assert without.peak_memory_mb == pytest.approx(peak_memory_mb(models["none"], 1, 48))
+    assert (full.reference, without.reference, unet.reference, intensity.reference) == (None, *3 * ["small"])
+    assert unet.surface is not None
+    assert unet.surface.tolerance_mm == 1.0
+    assert unet.paper is None
 
 
 def test_the_intensity_baseline_has_a_score_and_nothing_of_a_network(results: tuple[Results, Path]) -> None:
@@ -76,6 +86,7 @@ def test_runs_on_other_patients_are_refused(results: tuple[Results, Path], tmp_p
     shutil.copytree(folder / "small", other.path)
     evaluation = Evaluation.load(other.evaluation_file)
     patients = dict(list(evaluation.patients.items())[1:])
+    other.experiment().with_changes(seed=1).save(other.experiment_file)
     evaluation.model_copy(update={"patients": patients}).save(other.evaluation_file)
     candidates = [Candidate(RunFolder(folder / "small"), "reference"), Candidate(other, "other")]
     with pytest.raises(UserError, match="the same patients"):

@@ -3,12 +3,16 @@ from typing import Any
 
 import pytest
 
-from trimformer.evaluation.rows import Candidate, run_row
-from trimformer.models import count_parameters, create_model
-from trimformer.records.evaluation import Evaluation
+from trimformer.evaluation.rows import Candidate, references, rows_of
+from trimformer.records.errors import UserError
 from trimformer.records.experiment import Experiment
-from trimformer.records.results import ModelRow
 from trimformer.records.run_folder import RunFolder
+
+
+def candidate(path: Path, **changes: Any) -> Candidate:
+    """A run folder that holds its experiment alone."""
+    Experiment().with_changes(name=path.name, **changes).save(path / "experiment.toml")
+    return Candidate.of(RunFolder(path), is_reference=False)
 
 
 @pytest.mark.parametrize(
@@ -23,51 +27,63 @@ from trimformer.records.run_folder import RunFolder
     ],
 )
 def test_the_role_is_what_the_experiment_says(tmp_path: Path, model: dict[str, Any], role: str) -> None:
-    Experiment().with_changes(model=model).save(tmp_path / "experiment.toml")
-    assert Candidate.of(RunFolder(tmp_path), is_reference=False).role == role
-    assert Candidate.of(RunFolder(tmp_path), is_reference=True).role == "reference"
+    run = candidate(tmp_path / "one", model=model)
+    assert run.role == role
+    assert Candidate.of(run.run, is_reference=True).role == "reference"
 
 
-def row(trained_run: RunFolder, folder: Path, model: dict[str, Any]) -> ModelRow:
-    """The row of a run whose experiment names a model, with the scores of a trained one."""
-    run = RunFolder(folder)
-    Experiment().with_changes(model=model).save(run.experiment_file)
-    scores = Candidate(trained_run, "reference").evaluation(lambda *_: None)
-    for file in (run.evaluation_file, run.last_evaluation_file):
-        file.write_text(trained_run.evaluation_file.read_text())
-    network = create_model("unet", num_classes=2, size="tiny", image_size=32)
-    assert Evaluation.load(run.evaluation_file) == scores
-    return run_row(Candidate(run, "a role"), network, network, scores, scores, folder)
+def test_runs_that_differ_in_their_seed_are_one_row_in_the_order_of_seeds(tmp_path: Path) -> None:
+    deep = [candidate(tmp_path / f"deep-s{seed}", seed=seed) for seed in (2, 0, 1)]
+    cut = [candidate(tmp_path / f"cut-seed{seed}", seed=seed, model={"num_blocks": 3}) for seed in (0, 1)]
+    longer = candidate(tmp_path / "longer", training={"epochs": 81})
+    rows = rows_of([deep[0], cut[0], *deep[1:], cut[1], longer], tmp_path)
+    assert [(row.name, row.seeds) for row in rows] == [("deep", (0, 1, 2)), ("cut", (0, 1)), ("longer", (0,))]
+    assert rows[0].paths(tmp_path) == ("deep-s0", "deep-s1", "deep-s2")
+    assert rows[0].first is deep[1]
 
 
-def test_a_network_without_transformer_has_neither_decoder_nor_savings_by_blocks(
-    trained_run: RunFolder, tmp_path: Path
-) -> None:
-    control = row(trained_run, tmp_path, {"name": "SegResNet", "size": "tiny"})
-    assert (control.size, control.num_blocks, control.decoder) == ("tiny", None, None)
-    assert control.parameters == count_parameters(create_model("unet", num_classes=2, size="tiny")).total
-    own = row(trained_run, tmp_path, {"target": "my.networks:deep", "num_blocks": 24})
-    assert (own.size, own.num_blocks, own.decoder) == (None, 24, None)
-    assert own.parameters_saved_by_blocks_percent is None
+def test_each_seed_may_inherit_from_its_own_run_and_learn_from_its_own_teacher(tmp_path: Path) -> None:
+    made = []
+    for seed in (0, 1):
+        full = candidate(tmp_path / f"full-{seed}", seed=seed)
+        changes = {"model": {"num_blocks": 3, "weights": str(full.run.path)}}
+        made.append(candidate(tmp_path / f"inherited-{seed}", seed=seed, **changes))
+        made.append(
+            candidate(tmp_path / f"a-{seed}", seed=seed, **changes, distillation={"teacher": str(full.run.path)})
+        )
+    other = candidate(tmp_path / "other", seed=5, model={"num_blocks": 4})
+    stranger = candidate(tmp_path / "b-2", seed=2, model={"num_blocks": 3, "weights": str(other.run.path)})
+    rows = rows_of([*made, stranger], tmp_path)
+    assert [(row.name, row.seeds) for row in rows] == [("inherited", (0, 1)), ("a", (0, 1)), ("b-2", (2,))]
 
 
-@pytest.mark.parametrize(
-    ("model", "word"),
-    [
-        ({"weights": "none"}, "scratch"),
-        ({"weights": "imagenet21k"}, "pretrained"),
-        ({"weights": "vit_base_patch16_224.augreg_in21k"}, "pretrained"),
-        ({"weights": "/somewhere/ViT-B_16.npz"}, "pretrained"),
-        ({"weights": "/a/run/that/is.gone"}, "inherited"),
-        ({"name": "cats", "weights": "none", "trunk_weights": "imagenet"}, "pretrained"),
-        ({"name": "cats", "weights": "none", "trunk_weights": "none"}, "scratch"),
-    ],
-)
-def test_where_the_weights_began_in_one_word(
-    trained_run: RunFolder, tmp_path: Path, model: dict[str, Any], word: str
-) -> None:
-    assert row(trained_run, tmp_path, model).weights == word
+def test_names_without_a_seed_in_common_are_the_first_runs_and_doubles_become_paths(tmp_path: Path) -> None:
+    odd = [candidate(tmp_path / name, seed=seed) for seed, name in enumerate(("one", "two"))]
+    twins = [candidate(tmp_path / folder / "same", model={"num_blocks": k}) for k, folder in enumerate("ab")]
+    assert [row.name for row in rows_of([*odd, *twins], tmp_path)] == ["one", "a/same", "b/same"]
 
 
-def test_a_run_folder_that_is_there_is_inherited_from(trained_run: RunFolder, tmp_path: Path) -> None:
-    assert row(trained_run, tmp_path, {"weights": str(trained_run.path)}).weights == "inherited"
+def test_one_seed_twice_is_refused_by_name(tmp_path: Path) -> None:
+    twice = [candidate(tmp_path / name) for name in ("one", "two")]
+    with pytest.raises(UserError, match=r"one and .*two are both seed 0"):
+        rows_of(twice, tmp_path)
+
+
+def test_a_row_is_compared_with_the_first_of_its_network_and_that_with_the_first_of_all(tmp_path: Path) -> None:
+    models: dict[str, dict[str, Any]] = {
+        "unetr": {"num_blocks": 12},
+        "unetr-cut": {"num_blocks": 3, "decoder": "compressed"},
+        "cats": {"name": "cats", "trunk": "resnet34"},
+        "cats-deeper-trunk": {"name": "cats", "trunk": "resnet50"},
+        "cats-cut": {"name": "cats", "trunk": "resnet34", "num_blocks": 3},
+        "unet": {"name": "unet"},
+        "unetr-tiny": {"size": "tiny"},
+        "unetr-8": {"patch_size": 8},
+        "own": {"target": "my.networks:deep", "num_blocks": 24},
+        "own-cut": {"target": "my.networks:deep", "num_blocks": 6},
+    }
+    rows = rows_of([candidate(tmp_path / name, model=model) for name, model in models.items()], tmp_path)
+    names = [row.name for row in rows]
+    assert [None if index is None else names[index] for index in references(rows)] == [
+        *(None, "unetr", "unetr", "unetr", "cats", "unetr", "unetr", "unetr", "unetr", "own"),
+    ]

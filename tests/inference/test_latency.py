@@ -1,14 +1,15 @@
 import time
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from trimformer.inference.latency import milliseconds_per_slice
+from trimformer.models.segmentation_model import SegmentationModel
 
 
-class Slow(nn.Module):
-    def __init__(self, seconds: float, first: float = 0.0) -> None:
-        super().__init__()
+class Slow(SegmentationModel):
+    def __init__(self, seconds: float, first: float = 0.0, image_size: int = 16) -> None:
+        super().__init__(image_size, in_channels=2, stride=1, repeats_grey=False)
         self.seconds, self.next = seconds, seconds + first
         self.shapes: list[tuple[int, ...]] = []
 
@@ -20,9 +21,10 @@ class Slow(nn.Module):
 
 
 def test_the_median_leaves_out_the_first_round_and_counts_slices() -> None:
-    fast, slow = Slow(0.002, first=0.2), Slow(0.06)
-    milliseconds = milliseconds_per_slice([fast, slow], in_channels=2, image_size=16, batch_size=4, rounds=3)
+    fast, slow = Slow(0.002, first=0.2), Slow(0.06, image_size=8)
+    milliseconds = milliseconds_per_slice([fast, slow], batch_size=4, rounds=3)
     assert 0.5 <= milliseconds[0] < milliseconds[1]
     assert milliseconds[1] >= 15
-    assert fast.shapes == slow.shapes == [(4, 2, 16, 16)] * 4
+    assert fast.shapes == [(4, 2, 16, 16)] * 4
+    assert slow.shapes == [(4, 2, 8, 8)] * 4
     assert torch.is_grad_enabled()

@@ -5,21 +5,34 @@ from typing import Annotated
 
 import typer
 
-from trimformer.cli.terminal import JsonOption, print_json, print_table, progress_bars
+from trimformer.cli.terminal import JsonOption, print_json, print_table, progress_bars, say
+from trimformer.records.evaluation import EMPTY_RULES, Empty, Unit
 
 
 def evaluate(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    unit: Annotated[
+        Unit, typer.Option(help="Take a Dice over each patient's volume, or over each slice as some papers do.")
+    ] = "volume",
+    empty: Annotated[
+        Empty, typer.Option(help="What an empty mask counts: transunet for the rule of TransUNet's own program.")
+    ] = "left_out",
     json: JsonOption = False,
 ) -> None:
-    """Score a run per patient and class, on each patient's own grid."""
+    """Score a run per patient and class, on each patient's own grid.
+
+    Scores by slice or with TransUNet's rule are written beside evaluation.json and never enter a comparison.
+    """
     from trimformer.records.run_folder import RunFolder
 
     folder = RunFolder.open(run)
-    from trimformer.evaluation.evaluate import evaluate_run
+    from trimformer.evaluation.evaluate import evaluate_otherwise, evaluate_run
 
     with progress_bars(shown=not json) as progress:
-        evaluation = evaluate_run(folder, progress)
+        if (unit, empty) == ("volume", "left_out"):
+            evaluation = evaluate_run(folder, progress)
+        else:
+            evaluation = evaluate_otherwise(folder, unit, empty, progress)
     if json:
         print_json(evaluation.model_dump(mode="json"))
         return
@@ -29,7 +42,9 @@ def evaluate(
     ]
     rows.append(["mean", _number(evaluation.mean), _interval(evaluation.ci95), "", "", ""])
     columns = ("class", "Dice", "95 % interval", "absent", "missed", "false alarm")
-    print_table(f"{len(evaluation.patients)} patients, best epoch", columns, rows)
+    print_table(f"{len(evaluation.patients)} patients, best epoch, Dice by {unit}", columns, rows)
+    if empty != "left_out":
+        say(f"Empty masks {EMPTY_RULES[empty]}.")
 
 
 def _number(value: float | None) -> str:

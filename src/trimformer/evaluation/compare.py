@@ -2,19 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
-from trimformer.evaluation.rows import Candidate, baseline_row, run_row
-from trimformer.evaluation.scores import patient_means
-from trimformer.inference.latency import milliseconds_per_slice
-from trimformer.metrics.paired import PairedDifference, holm, paired_difference, verdict
-from trimformer.models import load_model
+from trimformer.evaluation.costs import measure_costs
+from trimformer.evaluation.refusals import refuse_evaluation_on_seen, refuse_unlike
+from trimformer.evaluation.row_figures import against_reference, baseline_row, row_figures
+from trimformer.evaluation.rows import Candidate, Row, references, rows_of
+from trimformer.evaluation.statistics import paired_tests
 from trimformer.records.depth import DepthChoice
 from trimformer.records.errors import UserError
 from trimformer.records.evaluation import Evaluation
 from trimformer.records.progress import Progress, silent
-from trimformer.records.results import PairedTest, PatientCounts, Results
+from trimformer.records.results import ModelRow, PatientCounts, Results
 
 MARGIN = 0.02
 """A model is not inferior when the interval of its Dice difference lies above minus this."""
@@ -26,34 +25,62 @@ def compare(
     *,
     baselines: Mapping[str, Evaluation] | None = None,
     depth: DepthChoice | None = None,
+    margin: float = MARGIN,
     progress: Progress = silent,
 ) -> Results:
-    """Compare trained runs, the first being the reference of every change.
+    """Compare trained runs: those that differ in their seed only are one row, and each row has a reference.
+
+    A row is compared with the first one of its own network, and the first one of a network with the first row of all.
 
     Args:
-        candidates: The runs; all must have been evaluated on the same patients.
+        candidates: The runs; all were trained and evaluated on the same data, split alike.
         folder: Where results.json will stand; runs are named relative to it.
         baselines: Scores of predictors that are no network, by name.
         depth: The choice that the comparison belongs to.
+        margin: What counts as no worse, in Dice.
         progress: Told while runs are evaluated.
 
     Raises:
-        UserError: Two runs were evaluated on different patients, or one has no weights.
+        UserError: Two runs have different data or splits, one has seen the patients that it is judged on, one has no
+            weights, or the margin is not above 0.
     """
-    evaluations = [candidate.evaluation(progress) for candidate in candidates]
-    _check_same_patients(candidates, evaluations)
-    models = [load_model(candidate.run.path) for candidate in candidates]
-    latencies = milliseconds_per_slice(models, models[0].in_channels, models[0].image_size)
-    rows = [
-        run_row(candidate, model, models[0], evaluation, evaluations[0], folder).model_copy(
-            update={"versus_reference": test, "milliseconds_per_slice": latency}
+    if not margin > 0:
+        raise UserError("The margin is above 0", margin, "Give the loss of Dice that does not matter, such as 0.02.")
+    rows = rows_of(candidates, folder)
+    references_of = references(rows)
+    evaluations = _evaluations(rows, progress)
+    costs = measure_costs([row.first.run for row in rows], progress)
+    figures = [
+        row_figures(row, list(scores.values()), cost, folder)
+        for row, scores, cost in zip(rows, evaluations, costs, strict=True)
+    ]
+    figures = [
+        against_reference(row, figures[reference or 0], is_first=reference is None).model_copy(
+            update={"versus_reference": test}
         )
-        for candidate, model, evaluation, test, latency in zip(
-            candidates, models, evaluations, _paired_tests(evaluations), latencies, strict=True
+        for row, reference, test in zip(
+            figures, references_of, paired_tests(evaluations, references_of, margin), strict=True
         )
     ]
-    rows += [baseline_row(name, evaluation, evaluations[0]) for name, evaluation in (baselines or {}).items()]
-    manifest = candidates[0].run.manifest()
+    others = [baseline_row(name, evaluation) for name, evaluation in (baselines or {}).items()]
+    figures += [against_reference(row, figures[0], is_first=False) for row in others]
+    return _results(figures, candidates[0].run.manifest(), depth, margin)
+
+
+def _evaluations(rows: Sequence[Row], progress: Progress) -> list[dict[int, Evaluation]]:
+    """Every row's evaluations by seed, once they are known to be comparable."""
+    found = [
+        {candidate.experiment.seed: candidate.evaluation(progress) for candidate in row.candidates} for row in rows
+    ]
+    runs = [candidate.run for row in rows for candidate in row.candidates]
+    evaluations = [evaluation for of_row in found for evaluation in of_row.values()]
+    refuse_unlike(runs, evaluations)
+    for run, evaluation in zip(runs, evaluations, strict=True):
+        refuse_evaluation_on_seen(run, evaluation)
+    return found
+
+
+def _results(rows: Sequence[ModelRow], manifest: dict[str, Any], depth: DepthChoice | None, margin: float) -> Results:
     data = manifest["data"]
     return Results(
         dataset=data["dataset"],
@@ -63,39 +90,7 @@ def compare(
         ),
         models=tuple(rows),
         depth=depth.model_dump(mode="json") if depth else None,
-        margin=MARGIN,
+        margin=margin,
         seconds={},
         provenance=manifest,
     )
-
-
-def _paired_tests(evaluations: Sequence[Evaluation]) -> list[PairedTest | None]:
-    """Each model against the first; p-values adjusted over all of them. The reference has no test."""
-    differences = [_difference(evaluation, evaluations[0]) for evaluation in evaluations[1:]]
-    adjusted = iter(holm([difference.p_value for difference in differences if difference.p_value is not None]))
-    return [None] + [
-        PairedTest(
-            mean_difference=difference.mean,
-            ci95=difference.ci95,
-            p_value=None if difference.p_value is None else next(adjusted),
-            pairs=difference.pairs,
-            verdict=verdict(difference, MARGIN),
-        )
-        for difference in differences
-    ]
-
-
-def _difference(evaluation: Evaluation, reference: Evaluation) -> PairedDifference:
-    own, other = patient_means(evaluation.patients), patient_means(reference.patients)
-    return paired_difference(np.array([own[key] for key in other]), np.array(list(other.values())))
-
-
-def _check_same_patients(candidates: Sequence[Candidate], evaluations: Sequence[Evaluation]) -> None:
-    reference = evaluations[0]
-    for candidate, evaluation in zip(candidates, evaluations, strict=True):
-        if evaluation.patients.keys() != reference.patients.keys() or evaluation.labels != reference.labels:
-            raise UserError(
-                "Runs are compared on the same patients and labels",
-                f"{candidate.run.path} and {candidates[0].run.path} differ",
-                "Train both on the same [data] section.",
-            )

@@ -9,11 +9,13 @@ from torch import nn
 from trimformer.data.catalogue import load_dataset
 from trimformer.data.dataset import Dataset
 from trimformer.data.preparation.slices import PatientSlices
-from trimformer.evaluation.scores import mean_over_classes, score_patient, summarise_label
+from trimformer.evaluation.refusals import refuse_seen_patients
+from trimformer.evaluation.scores import SURFACE_TOLERANCE_MM, mean_over_classes, score_patient, summarise_label
+from trimformer.evaluation.slice_scores import score_slices
 from trimformer.inference.device import default_device
 from trimformer.inference.predict import Predictor, network_predictor, predict_scores
 from trimformer.models import load_model
-from trimformer.records.evaluation import Evaluation
+from trimformer.records.evaluation import Empty, Evaluation, Unit
 from trimformer.records.files import write_arrays
 from trimformer.records.progress import Progress, silent, under_name
 from trimformer.records.run_folder import RunFolder
@@ -24,6 +26,9 @@ def evaluate(
     patients: Iterable[PatientSlices],
     labels: Mapping[int, str],
     progress: Progress = silent,
+    *,
+    unit: Unit = "volume",
+    empty: Empty = "left_out",
 ) -> Evaluation:
     """Score a predictor on every patient's own grid.
 
@@ -32,14 +37,17 @@ def evaluate(
         patients: With their true labels.
         labels: Label values and their names; background is not scored.
         progress: Told after every patient.
+        unit: What one Dice is taken over.
+        empty: What an empty mask counts.
     """
     patients = tuple(patients)
+    score = score_patient if unit == "volume" else score_slices
     scores = {}
     for index, patient in enumerate(patients):
-        scores[patient.patient_id] = score_patient(predict(patient), patient, labels)
+        scores[patient.patient_id] = score(predict(patient), patient, labels, empty)
         progress("evaluating", index + 1, len(patients))
     summary = {name: summarise_label(entry[name] for entry in scores.values()) for name in labels.values()}
-    mean, interval = mean_over_classes(summary, scores)
+    mean, interval = mean_over_classes(scores)
     return Evaluation(
         labels=dict(labels),
         grid="native",
@@ -49,6 +57,9 @@ def evaluate(
         summary=summary,
         mean=mean,
         ci95=interval,
+        surface_tolerance_mm=SURFACE_TOLERANCE_MM,
+        unit=unit,
+        empty=empty,
     )
 
 
@@ -56,12 +67,11 @@ def evaluate_run(run: RunFolder, progress: Progress = silent) -> Evaluation:
     """Evaluate the best and the last weights of a run and write both; the best ones' scores are returned.
 
     Raises:
-        UserError: The run has no weights yet, or they are damaged.
+        UserError: The run has no weights yet, they are damaged, or the run has seen a patient that it is judged on.
     """
-    experiment = run.experiment()
     device = default_device()
     models = {"best": load_model(run.path, "best").to(device), "last": load_model(run.path, "last").to(device)}
-    dataset = load_dataset(experiment.data)
+    dataset = _unseen(run)
     told = under_name(progress, f"evaluating {run.name}")
     best = evaluate(network_predictor(models["best"]), dataset.validation, dataset.labels, told)
     last = best
@@ -72,6 +82,32 @@ def evaluate_run(run: RunFolder, progress: Progress = silent) -> Evaluation:
     write_arrays(run.examples_file, _examples(models["best"], dataset))
     best.save(run.evaluation_file)
     return best
+
+
+def evaluate_otherwise(run: RunFolder, unit: Unit, empty: Empty, progress: Progress = silent) -> Evaluation:
+    """Evaluate the best weights of a run by slice or with another rule for empty masks, for comparison with print.
+
+    The scores are written beside `evaluation.json`; no comparison reads them.
+
+    Raises:
+        UserError: The run has no weights yet, they are damaged, or the run has seen a patient that it is judged on.
+    """
+    predict = network_predictor(load_model(run.path, "best").to(default_device()))
+    dataset = _unseen(run)
+    told = under_name(progress, f"evaluating {run.name}")
+    evaluation = evaluate(predict, dataset.validation, dataset.labels, told, unit=unit, empty=empty)
+    evaluation.save(run.counted_otherwise_file(unit, empty))
+    return evaluation
+
+
+def _unseen(run: RunFolder) -> Dataset:
+    """The run's dataset, once it is sure that the run has seen none of the patients to be reported.
+
+    Sides are dealt anew from the files, so that patients who were added since may have moved others.
+    """
+    dataset = load_dataset(run.experiment().data)
+    refuse_seen_patients([patient.patient_id for patient in dataset.validation], run)
+    return dataset
 
 
 def _same_weights(one: nn.Module, other: nn.Module) -> bool:

@@ -1,19 +1,21 @@
-"""One model of a comparison: what its row says."""
+"""Which runs make one row of a comparison, and which row each is compared with."""
 
+import json
 import os
+import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-
-from torch import nn
+from typing import Any
 
 from trimformer.evaluation.evaluate import evaluate_run
-from trimformer.models import count_parameters
-from trimformer.models.weights.files import READERS
+from trimformer.records.errors import UserError
 from trimformer.records.evaluation import Evaluation
+from trimformer.records.experiment import Experiment
 from trimformer.records.progress import Progress
-from trimformer.records.results import DiceSummary, ModelRow
 from trimformer.records.run_folder import RunFolder
-from trimformer.records.settings import ModelSettings
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,11 @@ class Candidate:
             return cls(run, "plain U-Net" if model.name == "unet" else str(model.name or model.target))
         return cls(run, "zero blocks" if model.num_blocks == 0 else f"{model.num_blocks} blocks")
 
+    @cached_property
+    def experiment(self) -> Experiment:
+        """What the run was trained as."""
+        return self.run.experiment()
+
     def evaluation(self, progress: Progress) -> Evaluation:
         """Its scores, made now where they are not there yet."""
         if not self.run.evaluation_file.exists() or not self.run.last_evaluation_file.exists():
@@ -40,75 +47,101 @@ class Candidate:
         return Evaluation.load(self.run.evaluation_file)
 
 
-def run_row(
-    candidate: Candidate,
-    model: nn.Module,
-    reference_model: nn.Module,
-    evaluation: Evaluation,
-    reference: Evaluation,
-    folder: Path,
-) -> ModelRow:
-    """The row of a trained run; what only several models together tell is left None.
+@dataclass(frozen=True)
+class Row:
+    """Runs of one model that differ in their seed only, in the order of their seeds."""
 
-    % parameters saved = 100 (#uC - #C) / #uC (equation 5 of the paper), and how much of it is the transformer's.
+    candidates: tuple[Candidate, ...]
+    name: str
+
+    @property
+    def first(self) -> Candidate:
+        """The run with the smallest seed: what does not depend on the seed is read from it."""
+        return self.candidates[0]
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Every run's seed."""
+        return tuple(candidate.experiment.seed for candidate in self.candidates)
+
+    def paths(self, folder: Path) -> tuple[str, ...]:
+        """Every run's folder as it is named from `folder`."""
+        return tuple(_path(candidate, folder) for candidate in self.candidates)
+
+
+def rows_of(candidates: Sequence[Candidate], folder: Path) -> list[Row]:
+    """The rows that these runs make, in the order in which their first runs are given.
+
+    Runs make one row when their experiments differ in name and seed only; a run folder that weights or a teacher come
+    from counts as the experiment that it holds, since each seed has its own. Names are the runs' own without a seed at
+    the end, and paths relative to `folder` where two rows would have the same.
+
+    Raises:
+        UserError: A run is given twice, or two of one row have the same seed.
     """
-    settings = candidate.run.experiment().model
-    own, full = count_parameters(model), count_parameters(reference_model)
-    has_transformer = own.transformer > 0
-    return ModelRow(
-        name=candidate.run.name,
-        role=candidate.role,
-        run=Path(os.path.relpath(candidate.run.path, folder)).as_posix(),
-        size=settings.size if settings.name else None,
-        num_blocks=settings.num_blocks,
-        decoder=settings.decoder if has_transformer else None,
-        weights=_weights(settings),
-        parameters=own.total,
-        parameters_transformer=own.transformer,
-        parameters_saved_percent=100 * (full.total - own.total) / full.total,
-        parameters_saved_by_blocks_percent=(
-            100 * (full.transformer - own.transformer) / full.total if has_transformer else None
-        ),
-        dice=_dice(evaluation, Evaluation.load(candidate.run.last_evaluation_file)),
-        dice_change_percent=_percent_change(evaluation, reference),
-        versus_reference=None,
-        milliseconds_per_slice=None,
-    )
+    alike: dict[str, list[Candidate]] = {}
+    for candidate in candidates:
+        alike.setdefault(_all_but_seed(candidate.experiment), []).append(candidate)
+    rows = [
+        Row(in_order, _common_name(in_order))
+        for group in alike.values()
+        for in_order in [tuple(sorted(group, key=lambda candidate: candidate.experiment.seed))]
+    ]
+    for row in rows:
+        _check_seeds(row)
+    counts = Counter(row.name for row in rows)
+    return [row if counts[row.name] == 1 else Row(row.candidates, _path(row.first, folder)) for row in rows]
 
 
-def baseline_row(name: str, evaluation: Evaluation, reference: Evaluation) -> ModelRow:
-    """The row of a predictor that is no network: every figure that only a network has is None."""
-    network_only = dict.fromkeys(set(ModelRow.model_fields) - {"name", "role", "dice", "dice_change_percent"})
-    scores = {"dice": _dice(evaluation, None), "dice_change_percent": _percent_change(evaluation, reference)}
-    return ModelRow.model_validate({"name": name, "role": name} | network_only | scores)
+def references(rows: Sequence[Row]) -> list[int | None]:
+    """For each row the index of the one that it is compared with; None for the first row.
+
+    That is the first row of the same family: the same network, trunk, size and patches, so that what differs is what
+    was cut and how it was recovered. The first row of a family is compared with the first row of all.
+    """
+    families = [_family(row.first.experiment) for row in rows]
+    own_first = [families.index(family) for family in families]
+    return [None, *(first if first != index else 0 for index, first in enumerate(own_first) if index)]
 
 
-def _weights(settings: ModelSettings) -> str:
-    """In one word where a model began: `scratch`, `inherited` from a run, or `pretrained`, be it the trunk alone."""
-    if settings.weights == "none":
-        return "scratch" if settings.trunk_weights in (None, "none") else "pretrained"
-    path = Path(settings.weights)
-    # A run folder that is gone by now is known by its absolute path, which `compress` writes.
-    is_run = path.is_dir() or (path.is_absolute() and path.suffix not in READERS)
-    return "inherited" if is_run else "pretrained"
+def _family(experiment: Experiment) -> tuple[Any, ...]:
+    model = experiment.model
+    return model.target or model.name, model.trunk, model.size, model.patch_size
 
 
-def _dice(evaluation: Evaluation, last: Evaluation | None) -> DiceSummary:
-    summary = evaluation.summary
-    return DiceSummary(
-        mean=evaluation.mean,
-        by_class={name: label.mean for name, label in summary.items()},
-        ci95=evaluation.ci95,
-        ci95_by_class={name: label.ci95 for name, label in summary.items()},
-        absent=sum(label.absent for label in summary.values()),
-        missed=sum(label.missed for label in summary.values()),
-        false_alarm=sum(label.false_alarm for label in summary.values()),
-        mean_last_epoch=last.mean if last else None,
-    )
+def _all_but_seed(experiment: Experiment) -> str:
+    """What two runs of one row share; data are left out, since a comparison holds one dataset anyway."""
+    document = experiment.model_dump(mode="json", exclude={"name", "seed", "data"})
+    document["model"]["weights"] = _source(experiment.model.weights)
+    if experiment.distillation is not None:
+        document["distillation"]["teacher"] = _source(experiment.distillation.teacher)
+    return json.dumps(document, sort_keys=True)
 
 
-def _percent_change(evaluation: Evaluation, reference: Evaluation) -> float | None:
-    """% Dice change, 100 (PC - PuC) / PuC (equation 4 of the paper)."""
-    if evaluation.mean is None or not reference.mean:
-        return None
-    return 100 * (evaluation.mean - reference.mean) / reference.mean
+def _source(name: str) -> str:
+    run = RunFolder(Path(name))
+    return _all_but_seed(run.experiment()) if run.experiment_file.is_file() else name
+
+
+def _common_name(candidates: Sequence[Candidate]) -> str:
+    """The runs' name without the seed at its end, where that leaves one name."""
+    names = [candidate.run.name for candidate in candidates]
+    if len(names) == 1:
+        return names[0]
+    seeds = [candidate.experiment.seed for candidate in candidates]
+    bare = {re.sub(rf"[-_.]*(seed|s)?[-_.=]*{seed}$", "", name) for name, seed in zip(names, seeds, strict=True)}
+    return bare.pop() if len(bare) == 1 and all(bare) else names[0]
+
+
+def _check_seeds(row: Row) -> None:
+    for one, other in zip(row.candidates, row.candidates[1:], strict=False):
+        if one.experiment.seed == other.experiment.seed:
+            raise UserError(
+                "A comparison holds every seed of a model once",
+                f"{one.run.path} and {other.run.path} are both seed {one.experiment.seed} of one experiment",
+                "Leave one of them out, or train it with another seed.",
+            )
+
+
+def _path(candidate: Candidate, folder: Path) -> str:
+    return Path(os.path.relpath(candidate.run.path, folder)).as_posix()

@@ -5,28 +5,33 @@ import time
 from collections.abc import Sequence
 
 import torch
-from torch import nn
+from torch import Tensor
+
+from trimformer.models.segmentation_model import SegmentationModel
 
 
 @torch.inference_mode()
-def milliseconds_per_slice(
-    models: Sequence[nn.Module], in_channels: int, image_size: int, batch_size: int = 8, rounds: int = 7
-) -> list[float]:
+def milliseconds_per_slice(models: Sequence[SegmentationModel], batch_size: int = 8, rounds: int = 7) -> list[float]:
     """Median milliseconds a slice of each model's forward pass in float32, after one round that is not counted.
 
     Args:
-        models: Each takes (batch, in_channels, image_size, image_size).
-        in_channels: Channels of a slice.
-        image_size: Rows and columns of the slices, in pixels.
+        models: Each on the device where its weights are; it is timed on slices of its own size and channels.
         batch_size: Slices a forward pass.
         rounds: Forward passes of each model that are counted; the models take turns.
     """
-    images = torch.zeros(batch_size, in_channels, image_size, image_size)
-    seconds = [[_seconds(model, images) for model in models] for _ in range(rounds + 1)]
+    images = [_images(model, batch_size) for model in models]
+    seconds = [[_seconds(model, batch) for model, batch in zip(models, images, strict=True)] for _ in range(rounds + 1)]
     return [1000 * statistics.median(column) / batch_size for column in zip(*seconds[1:], strict=True)]
 
 
-def _seconds(model: nn.Module, images: torch.Tensor) -> float:
+def _images(model: SegmentationModel, batch_size: int) -> Tensor:
+    device = next((parameter.device for parameter in model.parameters()), None)
+    return torch.zeros(batch_size, model.in_channels, model.image_size, model.image_size, device=device)
+
+
+def _seconds(model: SegmentationModel, images: Tensor) -> float:
     begin = time.perf_counter()
     model.eval()(images)
+    if images.is_cuda:
+        torch.cuda.synchronize()
     return time.perf_counter() - begin

@@ -77,6 +77,10 @@ class RunFolder:
         """The same scores for the weights of the last epoch."""
         return self.path / "evaluation-last.json"
 
+    def counted_otherwise_file(self, unit: str, empty: str) -> Path:
+        """Scores by slice, or with another rule for empty masks: beside `evaluation.json`, never in its place."""
+        return self.path / f"evaluation-by-{unit}-{empty.replace('_', '-')}.json"
+
     @property
     def examples_file(self) -> Path:
         """One slice of every evaluated patient: scan, truth and prediction on the model's grid."""
