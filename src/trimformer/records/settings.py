@@ -158,6 +158,11 @@ class ModelSettings(Settings):
             )
         return kept
 
+    @property
+    def blocks_left(self) -> int | None:
+        """How many blocks the network runs; None where nobody said and none was taken out."""
+        return self.num_blocks if self.kept_blocks is None else len(self.kept_blocks)
+
 
 class TrainingSettings(Settings):
     """How the weights are found; the defaults are the paper's protocol."""
