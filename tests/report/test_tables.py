@@ -82,9 +82,10 @@ def test_the_reference_saves_nothing_against_itself() -> None:
 def test_an_undecided_verdict_says_how_many_patients_would_decide() -> None:
     row = make_row("3 blocks", "unetr-3", 3, verdict="undecided")
     assert row.versus_reference is not None
-    powered = row.versus_reference.model_copy(update={"power": 0.42, "patients_needed": 15})
-    row = row.model_copy(update={"versus_reference": powered})
-    assert cell("comparison", "Verdict", 1, make_row(), row) == Cell("undecided", "power 42 %, 15 patients needed")
+    for needed, told in ((15, "power 42 %, 15 patients needed"), (6, "power 42 %"), (None, "power 42 %")):
+        powered = row.versus_reference.model_copy(update={"power": 0.42, "patients_needed": needed})
+        powered_row = row.model_copy(update={"versus_reference": powered})
+        assert cell("comparison", "Verdict", 1, make_row(), powered_row) == Cell("undecided", told)
 
 
 def test_without_surface_scores_the_counts_still_stand() -> None:

@@ -33,7 +33,8 @@ class Candidate:
             return cls(run, "reference")
         if model.num_blocks is None:
             return cls(run, "plain U-Net" if model.name == "unet" else str(model.name or model.target))
-        return cls(run, "zero blocks" if model.num_blocks == 0 else f"{model.num_blocks} blocks")
+        kept = f"{model.num_blocks} block{'' if model.num_blocks == 1 else 's'}"
+        return cls(run, "zero blocks" if model.num_blocks == 0 else kept)
 
     @cached_property
     def experiment(self) -> Experiment:

@@ -126,7 +126,8 @@ def _pairs(test: PairedTest) -> str:
 def _power(test: PairedTest) -> str:
     if test.verdict != "undecided" or test.power is None:
         return ""
-    needed = "" if test.patients_needed is None else f", {test.patients_needed} patients needed"
+    more = test.patients_needed is not None and test.patients_needed > test.pairs
+    needed = f", {test.patients_needed} patients needed" if more else ""
     return f"power {percent(100 * test.power, 0)}{needed}"
 
 
