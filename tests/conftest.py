@@ -20,7 +20,7 @@ install_import_hook("trimformer", "beartype.beartype")
 from trimformer.records.experiment import Experiment, parse_experiment  # noqa: E402 - after the hook
 from trimformer.records.run_folder import RunFolder  # noqa: E402
 
-COSTLY = ("fast_demo", "trained_run")
+COSTLY = ("fast_demo", "paper_study", "trained_run")
 """Fixtures of minutes, the longest first."""
 
 

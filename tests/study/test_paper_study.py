@@ -91,7 +91,7 @@ class Ended:
 
 
 @pytest.fixture(scope="module")
-def ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
+def paper_study(tmp_path_factory: pytest.TempPathFactory) -> Ended:
     """All 21 rows, typed as a user types it: tiny models, one epoch, 32 pixels, cohorts in the three true layouts."""
     folder = tmp_path_factory.mktemp("paper")
     training, validation = made_datasets.SYNAPSE_TRAINING, made_datasets.SYNAPSE_VALIDATION
@@ -114,29 +114,29 @@ def typed(ended: Ended, *more: str) -> str:
 
 
 @pytest.mark.slow
-def test_all_21_rows_run_and_stand_in_the_papers_tables(ended: Ended) -> None:
-    results = StudyResults.load(ended.folder / "results.json")
+def test_all_21_rows_run_and_stand_in_the_papers_tables(paper_study: Ended) -> None:
+    results = StudyResults.load(paper_study.folder / "results.json")
     assert (results.study, results.done, results.failed) == ("paper", 21, ())
     for number, comparison in enumerate(results.comparisons, start=1):
-        rows = Results.load(ended.folder / comparison.folder / "results.json").models
+        rows = Results.load(paper_study.folder / comparison.folder / "results.json").models
         assert [row.name for row in rows] == [name for name in PARAMETERS if name.startswith(comparison.dataset)]
         assert [row.paper and row.paper.table for row in rows] == [number] * 7
         assert [row.paper and row.paper.parameters for row in rows] == [PARAMETERS[row.name] for row in rows]
         assert {row.weights for row in rows} == {"scratch"}
-        assert (ended.folder / comparison.folder / "report.html").is_file()
+        assert (paper_study.folder / comparison.folder / "report.html").is_file()
     assert [comparison.dataset for comparison in results.comparisons] == ["ibsr18", "emidec", "synapse"]
-    assert (ended.folder / "report.html").is_file()
+    assert (paper_study.folder / "report.html").is_file()
 
 
 @pytest.mark.slow
-def test_tables_1_to_3_are_printed(ended: Ended) -> None:
+def test_tables_1_to_3_are_printed(paper_study: Ended) -> None:
     for number in (1, 2, 3):
-        assert f"Table {number} of the paper" in ended.printed
-    assert "0.816" in ended.printed  # the first figure of the paper's Table 1
+        assert f"Table {number} of the paper" in paper_study.printed
+    assert "0.816" in paper_study.printed  # the first figure of the paper's Table 1
 
 
 @pytest.mark.slow
-def test_a_study_that_is_done_has_nothing_left_to_do(ended: Ended) -> None:
-    document: dict[str, Any] = json.loads(typed(ended, "--dry-run", "--json"))
+def test_a_study_that_is_done_has_nothing_left_to_do(paper_study: Ended) -> None:
+    document: dict[str, Any] = json.loads(typed(paper_study, "--dry-run", "--json"))
     assert {run["state"] for run in document["runs"]} == {"done"}
     assert document["seconds"] == 0
