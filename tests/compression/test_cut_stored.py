@@ -31,6 +31,12 @@ class Segmenter(nn.Module):
         return self.head(self.vit.forward_features(images)[:, 1:].mT.unflatten(2, (4, 4)))
 
 
+class NamedAsInHuggingFace(Segmenter):
+    def __init__(self, num_classes):
+        super().__init__(num_classes)
+        self.embeddings = nn.ModuleDict({"patch_embeddings": nn.ModuleDict({"projection": nn.Linear(2, 2)})})
+
+
 class Two(Segmenter):
     def __init__(self, num_classes):
         super().__init__(num_classes)
@@ -101,6 +107,12 @@ def test_a_cut_target_inherits_from_its_full_run_by_name(tmp_path: Path) -> None
     report = cut.weights_report
     assert (report.initialised, report.source) == ((), str(run))
     assert {name.split(".")[3] for name in report.unused} == {"0", "1", "2"}
+
+
+def test_names_as_hugging_face_gives_them_do_not_make_a_run_a_file_of_theirs(tmp_path: Path) -> None:
+    full = own(factory="NamedAsInHuggingFace")
+    cut = own(factory="NamedAsInHuggingFace", kept_blocks=[0], weights=stored(full, tmp_path / "run"))
+    assert cut.weights_report.initialised == ()
 
 
 def test_a_block_that_the_run_has_lost_cannot_be_inherited(tmp_path: Path) -> None:

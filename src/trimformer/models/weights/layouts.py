@@ -116,7 +116,8 @@ TIMM = Layout(
 
 HUGGING_FACE = Layout(
     name="Hugging Face's ViT",
-    marker=r"(\w+\.)?embeddings\.patch_embeddings\.projection\.",
+    # A run of somebody's own network holds it as `network`: that is our layout, whatever the network is.
+    marker=r"(?!network\.)(\w+\.)?embeddings\.patch_embeddings\.projection\.",
     prefix=r"(vit|deit|dinov2)\.",
     rules=(
         ("embeddings.position_embeddings", "transformer.pos_embed"),
