@@ -37,7 +37,7 @@ def change_data(run: RunFolder, **changes: Any) -> None:
 
 
 def scored_on(*patients: str, **changes: Any) -> Evaluation:
-    document = {
+    document: dict[str, Any] = {
         "labels": {1: "wall"},
         "grid": "native",
         "split": "validation",

@@ -89,6 +89,7 @@ EMIDEC = {1: "myocardium", 2: "infarction", 3: "no-reflow"}
 def test_the_papers_row_is_of_the_first_blocks_and_its_decoder(
     tmp_path: Path, model: dict[str, Any], is_papers: bool
 ) -> None:
-    found = row(tmp_path / "cut", costs(1, 1), labels=EMIDEC, **(PAPERS | {"model": PAPERS["model"] | model})).paper
+    changes: dict[str, Any] = PAPERS | {"model": PAPERS["model"] | model}
+    found = row(tmp_path / "cut", costs(1, 1), labels=EMIDEC, **changes).paper
     assert (found is not None) == is_papers
     assert found is None or (found.table, found.mean, found.by_class["no-reflow"]) == (2, 0.703, 0.663)

@@ -30,8 +30,8 @@ PAIRS = [(blob(0), blob(10)), (blob(1), blob(11)), (voxel(0, 0, 0), blob(2)[:4, 
 
 def by_brute_force(own: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Every distance between two surface voxels, which are found by SciPy's erosion; the smallest counts."""
-    points = [np.argwhere(mask & ~ndimage.binary_erosion(mask)) * SPACING for mask in (own, other)]
-    return np.asarray(cdist(*points).min(axis=1))
+    ours, others = (np.argwhere(mask & ~ndimage.binary_erosion(mask)) * SPACING for mask in (own, other))
+    return np.asarray(cdist(ours, others).min(axis=1))
 
 
 @pytest.mark.parametrize(("a", "b"), PAIRS)

@@ -34,8 +34,7 @@ def test_the_paper_has_21_rows() -> None:
 
 def test_transunets_decoder_is_the_same_in_both() -> None:
     full, compressed = (
-        paper_figures("ibsr18", IBSR18, "transunet", None, 3, decoder)  # type: ignore[arg-type]
-        for decoder in ("full", "compressed")
+        paper_figures("ibsr18", IBSR18, "transunet", None, 3, decoder) for decoder in ("full", "compressed")
     )
     assert full == compressed is not None
 
