@@ -53,7 +53,7 @@ def report(curves: Curves) -> bool:
             dice = curves[name][seed]
             first, above = epochs_to_reach(dice, goal), epochs_to_reach(dice, best)
             print(f"  {name:<12} {dice[0]:.3f} after epoch 1, {dice[-1]:.3f} after epoch {len(dice)};", end=" ")
-            print(f"last Dice from scratch reached in epoch {first}, best in epoch {above}")
+            print(f"last Dice from scratch reached in epoch {first or 'none'}, best in epoch {above or 'none'}")
             if name != FULL:
                 fast.setdefault(name, []).append(first is not None and first <= SHARE * epochs)
     for name, reached in fast.items():

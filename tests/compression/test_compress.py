@@ -1,6 +1,7 @@
 import hashlib
+import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from trimformer.records.choices import Recovery
 from trimformer.records.errors import UserError
 from trimformer.records.experiment import Experiment
 from trimformer.records.run_folder import RunFolder
-from trimformer.training import train
 from trimformer.training.start import starting_model
 
 
@@ -31,11 +31,18 @@ def hybrid(tmp_path: Path) -> RunFolder:
     return begun(tmp_path, name="cats", weights="imagenet21k", trunk_weights="imagenet")
 
 
-def test_a_distilled_run_keeps_the_recipe_and_says_who_taught_it(trained_run: RunFolder, tmp_path: Path) -> None:
-    experiment = compressed_experiment(trained_run, 1, weights="distilled", overrides=["training.epochs=1"])
-    smaller = train(experiment, tmp_path / "smaller")
-    original = trained_run.experiment()
-    assert experiment.training == original.training.model_copy(update={"epochs": 1})
+def test_a_distilled_run_keeps_the_recipe_and_says_who_taught_it(
+    trimformer: Callable[..., tuple[int, str, str]], trained_run: RunFolder, tmp_path: Path
+) -> None:
+    folder = tmp_path / "smaller"
+    words = ("--blocks", "last1", "--weights", "distilled", "--epochs", 1, "--set", "training.batch_size=64")
+    code, printed, complaint = trimformer("compress", trained_run.path, *words, "--out", folder, "--json")
+    assert code == 0, complaint
+    assert json.loads(printed) == {"run": str(folder), "num_blocks": 1, "blocks": [1]}
+    smaller, original = RunFolder(folder), trained_run.experiment()
+    experiment = smaller.experiment()
+    assert experiment.name == "small-last1-full-distilled"
+    assert experiment.training == original.training.model_copy(update={"epochs": 1, "batch_size": 64})
     assert (experiment.data, experiment.seed) == (original.data, original.seed)
     sha256 = hashlib.sha256(trained_run.weights_file.read_bytes()).hexdigest()
     manifest = smaller.manifest()
@@ -89,7 +96,7 @@ def test_each_recovery_names_the_source_of_the_kept_blocks_and_of_the_trunk(
     experiment = compressed_experiment(hybrid, [9, 10, 11], weights=weights)
     model = experiment.model
     assert (model.weights, model.trunk_weights, model.source_blocks) == (expected[0].format(run=run), *expected[1:])
-    assert model.num_blocks == 3
+    assert model.num_blocks == model.blocks_left == 3
     assert (experiment.distillation and experiment.distillation.teacher) == (run if weights == "distilled" else None)
     assert experiment.name == f"full-last3-full-{weights}"
 
@@ -200,6 +207,7 @@ def test_the_users_own_network_is_cut_in_its_place_and_its_factory_is_told_the_s
 ) -> None:
     experiment = compressed_experiment(own_run, [0, 3], weights=weights)
     assert (experiment.model.num_blocks, experiment.model.kept_blocks) == (4, (0, 3))
+    assert experiment.model.blocks_left == 2
     assert experiment.name == f"full-blocks0.3-{weights}"
     smaller = starting_model(
         experiment.with_changes(data={"image_size": 48}), num_classes=4, in_channels=1

@@ -10,9 +10,15 @@ from trimformer.models import SegmentationModel, create_model
 from trimformer.models.weights.files import hash_file
 from trimformer.records.errors import UserError
 from trimformer.records.experiment import Experiment
+from trimformer.records.files import write_json
 from trimformer.records.run_folder import RunFolder
 from trimformer.records.settings import DistillationSettings
-from trimformer.training.teacher import describe_teacher, load_teacher, refuse_seen_patients
+from trimformer.training.teacher import (
+    describe_teacher,
+    load_teacher,
+    refuse_changed_teacher,
+    refuse_seen_patients,
+)
 
 TISSUES = {1: "CSF", 2: "grey matter", 3: "white matter"}
 
@@ -79,6 +85,23 @@ def test_token_maps_of_other_shapes_cannot_be_compared(trained_run: RunFolder, c
 def test_a_teacher_that_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"holds experiment\.toml"):
         load_teacher(DistillationSettings(teacher=str(tmp_path)), student(), task(TISSUES))
+
+
+def test_a_run_goes_on_with_the_teacher_that_it_began_with(
+    trained_run: RunFolder, small_experiment: Experiment, tmp_path: Path
+) -> None:
+    run = RunFolder(tmp_path / "student")
+    experiment = small_experiment.with_changes(distillation={"teacher": str(trained_run.path)})
+    refuse_changed_teacher(run, experiment)
+    run.checkpoints.mkdir(parents=True)
+    (run.checkpoints / "last.ckpt").touch()
+    write_json(run.manifest_file, {"teacher": describe_teacher(experiment)})
+    refuse_changed_teacher(run, experiment)
+    write_json(run.manifest_file, {"teacher": {"run": str(trained_run.path), "sha256": "another"}})
+    with pytest.raises(UserError, match="other weights in"):
+        refuse_changed_teacher(run, experiment)
+    write_json(run.manifest_file, {})
+    refuse_changed_teacher(run, small_experiment)
 
 
 @pytest.mark.parametrize("section", [{"model": "weights"}, {"distillation": "teacher"}])

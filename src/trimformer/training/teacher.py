@@ -42,6 +42,21 @@ def describe_teacher(experiment: Experiment) -> dict[str, Any] | None:
     return {"run": str(run.path), "sha256": hash_file(run.weights_file)}
 
 
+def refuse_changed_teacher(run: RunFolder, experiment: Experiment) -> None:
+    """Hold the teacher against the one that a run which goes on has begun with.
+
+    Raises:
+        UserError: The weights of the teacher are others by now.
+    """
+    if not (run.checkpoints / "last.ckpt").exists() or run.manifest().get("teacher") == describe_teacher(experiment):
+        return
+    raise UserError(
+        "A run goes on with the teacher that it began with",
+        f"other weights in {experiment.distillation.teacher if experiment.distillation else run.path}",
+        f"Restore that run, or delete {run.path} to begin anew.",
+    )
+
+
 def refuse_seen_patients(experiment: Experiment, dataset: Dataset) -> None:
     """Hold the runs that a training begins from or learns from against the patients that it will be reported on.
 

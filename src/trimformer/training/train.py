@@ -32,7 +32,7 @@ from trimformer.training.precision import lightning_precision
 from trimformer.training.start import starting_model
 from trimformer.training.steps import StepReporter
 from trimformer.training.task import SegmentationTask
-from trimformer.training.teacher import load_teacher, refuse_seen_patients
+from trimformer.training.teacher import load_teacher, refuse_changed_teacher, refuse_seen_patients
 
 
 def train(experiment: Experiment, folder: Path, progress: Progress = silent) -> RunFolder:
@@ -51,6 +51,7 @@ def train(experiment: Experiment, folder: Path, progress: Progress = silent) -> 
     L.seed_everything(experiment.seed, verbose=False)
     model = starting_model(experiment, num_classes=1 + max(dataset.labels), in_channels=dataset.num_channels)
     teacher = load_teacher(experiment.distillation, model, dataset) if experiment.distillation else None
+    refuse_changed_teacher(run, experiment)
     precision = lightning_precision(experiment.training.precision)
     experiment.save(run.experiment_file)
     write_json(run.manifest_file, describe_run(experiment, dataset, model.weights_report, precision))
