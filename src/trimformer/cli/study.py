@@ -96,7 +96,7 @@ def _told(estimate: "StudyEstimate") -> str:
     but = f" ({unknown} runs without data left out)" if unknown else ""
     return (
         f"In all {_duration(estimate.seconds)} of training{but}, at the rate measured here just now on {PROBE}: an"
-        " estimate that may be off by a factor of two. Evaluation is left out."
+        " estimate that may be off by a factor of three. Evaluation is left out."
     )
 
 
