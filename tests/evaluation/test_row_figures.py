@@ -52,6 +52,14 @@ def test_a_network_without_transformer_has_neither_decoder_nor_savings_by_blocks
     assert (own.size, own.num_blocks, own.decoder) == (None, 24, None)
 
 
+def test_a_network_of_ones_own_counts_the_blocks_that_are_left(tmp_path: Path) -> None:
+    full = row(tmp_path / "full", costs(60, 40), model={"target": "my.networks:deep"})
+    bare = row(tmp_path / "bare", costs(0, 40), model={"target": "my.networks:deep", "kept_blocks": []})
+    bare = against_reference(bare, full, is_first=False)
+    assert (bare.role, bare.num_blocks, bare.decoder) == ("zero blocks", 0, None)
+    assert bare.parameters_saved_by_blocks_percent == 60
+
+
 @pytest.mark.parametrize(
     ("changes", "word"),
     [

@@ -9,6 +9,7 @@ from trimformer.evaluation.statistics import dice_summary, surface_summary
 from trimformer.models.weights.files import READERS
 from trimformer.records.evaluation import Evaluation
 from trimformer.records.experiment import Experiment
+from trimformer.records.model_names import HYBRIDS
 from trimformer.records.paper import paper_figures
 from trimformer.records.results import DiceSummary, ModelRow, PaperFigures
 
@@ -25,7 +26,6 @@ def row_figures(row: Row, evaluations: Sequence[Evaluation], costs: Costs, folde
     experiment = row.first.experiment
     settings, runs = experiment.model, row.paths(folder)
     last = [Evaluation.load(candidate.run.last_evaluation_file) for candidate in row.candidates]
-    has_transformer = costs.parameters.transformer > 0
     return ModelRow(
         name=row.name,
         role=row.first.role,
@@ -33,8 +33,8 @@ def row_figures(row: Row, evaluations: Sequence[Evaluation], costs: Costs, folde
         runs=runs,
         seeds=row.seeds,
         size=settings.size if settings.name else None,
-        num_blocks=settings.num_blocks,
-        decoder=settings.decoder if has_transformer else None,
+        num_blocks=settings.blocks_left,
+        decoder=settings.decoder if settings.name in HYBRIDS else None,
         weights=weights_in_a_word(experiment),
         parameters=costs.parameters.total,
         parameters_transformer=costs.parameters.transformer,
@@ -67,8 +67,8 @@ def against_reference(row: ModelRow, reference: ModelRow, *, is_first: bool) -> 
     saved = by_blocks = None
     if row.parameters is not None and reference.parameters:
         saved = 100 * (reference.parameters - row.parameters) / reference.parameters
-        if row.parameters_transformer and reference.parameters_transformer:
-            gone = reference.parameters_transformer - row.parameters_transformer
+        if row.num_blocks is not None and reference.parameters_transformer:
+            gone = reference.parameters_transformer - (row.parameters_transformer or 0)
             by_blocks = 100 * gone / reference.parameters
     changes = {
         "reference": None if is_first else reference.name,

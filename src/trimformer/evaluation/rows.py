@@ -31,10 +31,10 @@ class Candidate:
         model = run.experiment().model
         if is_reference:
             return cls(run, "reference")
-        if model.num_blocks is None:
+        blocks = model.blocks_left
+        if blocks is None:
             return cls(run, "plain U-Net" if model.name == "unet" else str(model.name or model.target))
-        kept = f"{model.num_blocks} block{'' if model.num_blocks == 1 else 's'}"
-        return cls(run, "zero blocks" if model.num_blocks == 0 else kept)
+        return cls(run, "zero blocks" if blocks == 0 else f"{blocks} block{'' if blocks == 1 else 's'}")
 
     @cached_property
     def experiment(self) -> Experiment:
