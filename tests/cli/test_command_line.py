@@ -126,7 +126,7 @@ def test_the_story_typed_command_by_command(trimformer: Typed, run_copy: RunFold
     assert choice["reason"] in trimformer("choose", run)[1]
     smaller = tmp_path / "smaller"
     made = json.loads(trimformer("compress", run, "--blocks", "1", "--out", smaller, "--json")[1])
-    assert made == {"run": str(smaller), "num_blocks": 1}
+    assert made == {"run": str(smaller), "num_blocks": 1, "blocks": [0]}
     code, printed, complaint = trimformer("compare", run, smaller, "--out", tmp_path / "comparison")
     assert code == 0, complaint
     assert "report.html" in printed

@@ -53,15 +53,18 @@ IMAGES = """() => [...document.images].map(image => {
 })"""
 
 
-@pytest.fixture(scope="module", params=["made up", pytest.param("demo", marks=pytest.mark.slow)])
-def page(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The report of made-up figures, and that of a real, fast demo."""
-    if request.param == "demo":
-        demo: Path = request.getfixturevalue("fast_demo")
-        return demo / "report.html"
+@pytest.fixture(scope="module")
+def made_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo")
     write_comparison(folder)
     return write_report(folder)
+
+
+@pytest.fixture(scope="module", params=["made_up", pytest.param("fast_demo", marks=pytest.mark.slow)])
+def page(request: pytest.FixtureRequest) -> Path:
+    """The report of made-up figures, and that of a real, fast demo."""
+    made: Path = request.getfixturevalue(request.param)
+    return made if request.param == "made_up" else made / "report.html"
 
 
 @pytest.fixture(scope="module")

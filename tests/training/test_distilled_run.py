@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from trimformer.models import load_model
-from trimformer.records.run_folder import RunFolder
+from trimformer.records.experiment import Experiment
 from trimformer.training import train
 
 
@@ -13,12 +13,13 @@ class KilledError(Exception):
 
 
 def test_an_interrupted_student_ends_with_the_weights_of_an_uninterrupted_one(
-    trained_run: RunFolder, tmp_path: Path
+    small_experiment: Experiment, tmp_path: Path
 ) -> None:
-    experiment = trained_run.experiment().with_changes(
-        model={"num_blocks": 0, "weights": str(trained_run.path)},
-        training={"batch_size": 64},
-        distillation={"teacher": str(trained_run.path), "features": 0.1},
+    few = small_experiment.with_changes(data={"num_patients": 4}, model={"num_blocks": 1})
+    teacher = train(few.with_changes(training={"epochs": 1, "batch_size": 64}), tmp_path / "teacher")
+    experiment = few.with_changes(
+        model={"num_blocks": 0, "weights": str(teacher.path)},
+        distillation={"teacher": str(teacher.path), "features": 0.1},
     )
     whole = train(experiment, tmp_path / "whole")
     total = torch.load(whole.checkpoints / "last.ckpt", weights_only=True)["global_step"]
