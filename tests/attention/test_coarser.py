@@ -20,6 +20,7 @@ PLACES: dict[str, tuple[Network, list[float]]] = {
     "patches that leave the last pixel": (nn.Conv2d(1, 2, 5, 5), [2.5, 7.5, 12.5]),
     "patches that overlap": (nn.Conv2d(1, 2, 8, 4), [4, 8, 12]),
     "patches that overlap, padded": (nn.Conv2d(1, 2, 7, 4, 3), SHARES_OF_4),
+    "fewer than are passed over, padded": (nn.Conv2d(1, 2, 3, 4, 1), EVERY[::4]),
     "every other pixel": (nn.Conv2d(1, 2, 1, 2), EVERY[::2]),
     "the same": (nn.Conv2d(1, 2, 3, padding="same"), EVERY),
     "a border less": (nn.Conv2d(1, 2, 3, padding="valid"), EVERY[1:-1]),

@@ -280,6 +280,30 @@ def test_another_thread_is_not_limited_by_this_one() -> None:
         assert torch.allclose(outputs[0], model(GREY), atol=1e-6)
 
 
+def test_a_block_that_another_thread_is_in_limits_nothing_here() -> None:
+    network = foreign("own")
+    tokens = network.get_submodule("patches")(IMAGES)
+    first: Any = network.get_submodule("blocks.0")
+    second: Any = network.get_submodule("blocks.1")
+    inside, may_leave = threading.Event(), threading.Event()
+
+    def wait(*_: object) -> None:
+        inside.set()
+        assert may_leave.wait(timeout=60)
+
+    with torch.no_grad(), limited_attention(network, find_transformer(network, IMAGES), 0.0, [0], SPACING):
+        handle = first.mlp.register_forward_hook(wait)
+        thread = threading.Thread(target=lambda: first(tokens=tokens))
+        thread.start()
+        assert inside.wait(timeout=60)
+        meanwhile = second(tokens=tokens)
+        may_leave.set()
+        thread.join()
+        handle.remove()
+        network(IMAGES)
+    torch.testing.assert_close(meanwhile, second(tokens=tokens))
+
+
 def test_what_cannot_be_limited_is_said() -> None:
     model = hybrid("unetr")
     transformer = find_transformer(model, GREY)

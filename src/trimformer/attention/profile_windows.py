@@ -54,22 +54,22 @@ def staged_subject(model: nn.Module, images: Tensor, why: UserError) -> "StagedS
         model(look)
     if not found:
         raise why
-    shapes = [event.shapes for event in events if event.kind == "attention"]
+    attentions = [event for event in events if event.kind == "attention"]
     blocks: list[WindowBlock] = []
-    for name, shape, places in zip(name_attentions(model, events), shapes, found, strict=True):
-        blocks.append(_block(name, shape, places, len(look), images.device, blocks))
+    for name, event, places in zip(name_attentions(model, events), attentions, found, strict=True):
+        blocks.append(_block(name, event, places, len(look), images.device, blocks))
     return StagedSubject(model, tuple(blocks), f"{why.rule}; found {why.found}", {})
 
 
 def _block(
     name: str,
-    shapes: Sequence[tuple[int, ...]],
+    event: Event,
     places: TokenPlaces | None,
     batch: int,
     device: torch.device,
     before: Sequence[WindowBlock],
 ) -> WindowBlock:
-    (rows, num_heads, num_queries, _), (_, _, num_keys, _) = shapes
+    (rows, num_heads, num_queries, _), (_, _, num_keys, _) = event.shapes
     if rows % batch:
         raise UserError(
             "A block's attention runs as often for every image",
@@ -84,7 +84,7 @@ def _block(
         queries, keys = Tokens.of(places.query_px.to(device)), Tokens.of(places.key_px.to(device))
         square = queries.px.shape == keys.px.shape and bool((queries.px == keys.px).all())
     alike = (block.key for block in before if _same(block.queries, queries) and _same(block.keys, keys))
-    return WindowBlock(name, num_heads, places, queries, keys, square, next(alike, len(before)))
+    return WindowBlock(name, num_heads, places, queries, keys, square, next(alike, len(before)), event.head_axis)
 
 
 def _same(tokens: Tokens, others: Tokens) -> bool:
@@ -161,6 +161,7 @@ class StagedWatcher:
         if heads is None:
             return
         block = self._blocks[self.num_seen]
+        heads = heads if block.head_axis is None else block.head_axis.of(heads)
         self._check(block, heads)
         with full_precision(heads.query):
             images = [self._image(block, index, heads) for index in range(len(self._batch.images))]

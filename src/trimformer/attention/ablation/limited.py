@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
+from trimformer.attention.calls.follow import in_this_pass
 from trimformer.attention.measures.geometry import token_distances
 from trimformer.attention.transformer.blocks import Transformer
 from trimformer.attention.transformer.token_grid import TokenGrid
@@ -122,12 +123,15 @@ class _Limit(TorchFunctionMode):
         self.limited: set[int] = set()
         self._beyond = beyond
         self._running: list[int] = []
+        self._is_ours = in_this_pass()
 
     def entering(self, index: int, *_: object) -> None:
-        self._running.append(index)
+        if self._is_ours():
+            self._running.append(index)
 
     def leaving(self, *_: object) -> None:
-        self._running.pop()
+        if self._is_ours():
+            self._running.pop()
 
     def __torch_function__(
         self, function: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None

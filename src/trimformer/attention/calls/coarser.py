@@ -80,6 +80,8 @@ def _window(extent: int, stride: int, padding: int | str) -> _Window:
     start = (extent - width) / 2 - outside
     if extent >= stride and abs(start) < stride / 2:
         return _Window(0, width, stride)
+    if extent < stride and start < 0:  # its first kernel lies partly outside: the middle of each alone
+        start, width = (extent - 1) / 2 - outside, 1
     return _Window(int(start // 1), width + (start % 1 != 0), stride)
 
 

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from trimformer.attention.calls.fused import Heads, see_functions
+from trimformer.attention.calls.head_axis import HeadAxis
 from trimformer.attention.calls.positions import PositionTracer
 from trimformer.attention.calls.product_places import Coordinates
-from trimformer.attention.calls.traced import traced_ends
+from trimformer.attention.calls.traced import UNTRACED, Traced, trace
 from trimformer.attention.calls.written import AttentionReader
 from trimformer.records.errors import UserError
 
@@ -35,6 +36,8 @@ class Event:
     """Of a module, its first tensor; of an attention, queries (batch, heads, queries, depth), and values alike."""
     ends: tuple[Coordinates, Coordinates] | None = None
     """Of an attention, the coordinates of its queries and of its keys, where a tracer knows them."""
+    head_axis: HeadAxis | None = None
+    """Of an attention whose heads a tracer found elsewhere than right in front of the tokens."""
     of_product: bool = False
     """Of a softmax, whether it is of a matrix product, as of Q K^T."""
 
@@ -104,9 +107,10 @@ class _Follower:
     def see(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if self._running and (heads := self._reader.heads(function, args, kwargs)):
             tracer, product = self._tracer, self._reader.product
-            ends = traced_ends(tracer, product, function, args, kwargs) if tracer else None
+            traced = trace(tracer, product, function, args, kwargs) if tracer else UNTRACED
+            heads = heads if traced.head_axis is None else traced.head_axis.of(heads)
             shapes = (tuple(heads.query.shape), tuple(heads.value.shape))
-            self._tell(self._event("attention", shapes, ends), heads)
+            self._tell(self._event("attention", shapes, traced), heads)
 
     def saw(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
         if not self._running:
@@ -116,10 +120,8 @@ class _Follower:
         if of := self._reader.ran(function, args, kwargs, result):
             self._tell(replace(self._event("softmax"), of_product=of == "product"), None)
 
-    def _event(
-        self, kind: Kind, shapes: tuple[Shape, ...] = (), ends: tuple[Coordinates, Coordinates] | None = None
-    ) -> Event:
-        return Event(kind, tuple(name for name, _ in self._running), self._running[-1][1], shapes, ends)
+    def _event(self, kind: Kind, shapes: tuple[Shape, ...] = (), traced: Traced = UNTRACED) -> Event:
+        return Event(kind, tuple(name for name, _ in self._running), self._running[-1][1], shapes, *traced)
 
 
 def in_this_pass() -> Callable[[], bool]:

@@ -17,6 +17,7 @@ MOVES = {
     *("roll", "flip", "permute", "transpose", "swapaxes", "swapdims", "movedim", "moveaxis", "T", "mT", "unbind"),
     *("reshape", "view", "reshape_as", "view_as", "flatten", "unflatten", "squeeze", "unsqueeze", "expand", "repeat"),
     *("chunk", "split", "tensor_split", "narrow", "select", "index_select", "__getitem__", "pad"),
+    *("gather", "take_along_dim"),
 }
 """Functions of torch, by name, that put entries elsewhere and leave them what they are."""
 
@@ -124,6 +125,8 @@ def _computed(
     if not isinstance(result, torch.Tensor):
         return None
     first, coordinates = known[0]
+    if name in ("amax", "max") and result.shape != first.shape:
+        return tuple(_pooled(axis, result.shape, *args[1:], **kwargs) for axis in coordinates)
     if function is F.linear and result.shape[:-1] == first.shape[:-1]:
         return tuple(_mean(axis).expand(result.shape) for axis in coordinates)
     if function in PRODUCTS:
@@ -131,6 +134,12 @@ def _computed(
     if name.lstrip("_").startswith(("conv", "max_pool", "avg_pool", "adaptive")):
         return places_of_windows(function, args, kwargs, coordinates, result.shape)
     return next((places for tensor, places in known if tensor.shape == result.shape), None)
+
+
+def _pooled(axis: Tensor, shape: torch.Size, dim: int | list[int] | tuple[int, ...], keepdim: bool = False) -> Tensor:
+    """The mean place of those entries of which one is kept."""
+    counts = (axis != 0).sum(dim=dim, keepdim=keepdim).clamp(min=1)
+    return (axis.sum(dim=dim, keepdim=keepdim) / counts).expand(shape)
 
 
 def _mean(values: Tensor) -> Tensor:

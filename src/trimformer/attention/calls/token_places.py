@@ -84,11 +84,13 @@ def _are_moved(places: Tensor, expected: Tensor, patch_sizes: tuple[int, ...]) -
 def traced_places(queries: Coordinates, keys: Coordinates, batch: int) -> TokenPlaces | None:
     """The places of one block from the coordinates of its queries and keys, (batch * windows, tokens) each.
 
-    None where no token has a place, or windows do not stand image by image.
+    None where no token has a place, windows do not stand image by image, or images differ.
     """
     image, windows = queries[0], len(queries[0]) // batch
     expected = torch.arange(1, batch + 1, device=image.device).repeat_interleave(windows)[:, None]
     if len(image) != batch * windows or not ((image == 0) | (image == expected)).all():
+        return None
+    if not (alike_in_all_images(queries, batch) and alike_in_all_images(keys, batch)):
         return None
     query_px, key_px = (_first_image(coordinates, windows) for coordinates in (queries, keys))
     finer = query_px if query_px.shape[1] >= key_px.shape[1] else key_px
@@ -96,6 +98,12 @@ def traced_places(queries: Coordinates, keys: Coordinates, batch: int) -> TokenP
         return None
     grid_size, patch_size = zip(*[_regular(finer[..., axis]) for axis in range(finer.shape[-1])], strict=True)
     return TokenPlaces(grid_size, patch_size, query_px, key_px)
+
+
+def alike_in_all_images(coordinates: Coordinates, batch: int) -> bool:
+    """Whether tokens stand in the same places in every image; not where each keeps some of its own, as by chance."""
+    images = [axis.unflatten(0, (batch, -1)) for axis in coordinates[1:] if len(axis) % batch == 0]
+    return all(bool((axis == axis[:1]).all()) for axis in images)
 
 
 def _first_image(coordinates: Coordinates, windows: int) -> Float[Tensor, "windows tokens axes"]:

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from trimformer.attention.calls.fused import Heads
+from trimformer.attention.calls.head_axis import HeadAxis
 from trimformer.attention.calls.token_places import TokenPlaces
 from trimformer.attention.measures.geometry import MIN_TOKENS
 from trimformer.attention.measures.token_set import Horizon, Tokens, distances, horizon_of, spread
@@ -38,6 +39,8 @@ class WindowBlock:
     """Whether keys are the queries."""
     key: int
     """The same for blocks whose tokens are the same, whatever their windows."""
+    head_axis: HeadAxis | None = None
+    """Where its heads stand, if not right in front of the tokens."""
 
     @property
     def num_windows(self) -> int:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from trimformer.attention.calls.follow import Event, follow
+from trimformer.attention.calls.head_axis import HeadAxis
 from trimformer.attention.calls.positions import PositionTracer
 from trimformer.attention.transformer.found_grid import common_grid, fitting_grid
 from trimformer.attention.transformer.naming import name_blocks, nothing_recorded
@@ -27,6 +28,8 @@ class AttentionBlock:
     """What multiplies the output of W_O, channel by channel."""
     tokens_first: bool = False
     """Whether the block takes (tokens, batch, width) and not (batch, tokens, width)."""
+    head_axis: HeadAxis | None = None
+    """Where its heads stand, if not right in front of the tokens."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,8 @@ def _block(model: nn.Module, name: str, events: Sequence[Event]) -> AttentionBlo
             f"none in {name}, tokens {shape} and {num_heads} heads of {depth}",
             "Give a network whose blocks take tokens (batch, tokens, width) and end their attention so.",
         )
-    return AttentionBlock(name, model.get_submodule(name), projection, _layer_scale(after), shape[0] == num_tokens)
+    module, tokens_first = model.get_submodule(name), shape[0] == num_tokens
+    return AttentionBlock(name, module, projection, _layer_scale(after), tokens_first, attention.head_axis)
 
 
 def _layer_scale(after: Sequence[Event]) -> Tensor | None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from trimformer.attention.calls.follow import Event
-from trimformer.attention.calls.token_places import traced_places
+from trimformer.attention.calls.token_places import alike_in_all_images, traced_places
 from trimformer.attention.transformer.naming import one_shape
 from trimformer.attention.transformer.token_grid import TokenGrid, find_token_grid
 from trimformer.records.errors import UserError
@@ -28,6 +28,8 @@ def common_grid(model: nn.Module, attentions: Sequence[Event], images: tuple[int
     if rows != images[0]:  # windows
         return None
     places = [event.ends and traced_places(*event.ends, batch=images[0]) for event in attentions]
+    if any(not alike_in_all_images(end, images[0]) for event in attentions for end in event.ends or ()):
+        return None
     if None in places:
         return find_token_grid(model, num_tokens, images[2:])
     grids = {each.as_grid(images[2:]) for each in places if each}

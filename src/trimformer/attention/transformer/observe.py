@@ -80,6 +80,7 @@ class _RunningBlocks:
     def _tell(self, heads: Heads) -> None:
         index, block_input = self._running[-1]
         block = self._blocks[index]
+        heads = heads if block.head_axis is None else block.head_axis.of(heads)
         with full_precision(heads.query):
             self._observer(
                 AttentionCall(
