@@ -14,6 +14,7 @@ from trimformer.report.attention.paper import PAPER_STYLE
 from trimformer.report.attention.pictures import field_pixels
 from trimformer.report.attention.relevance import relevance
 from trimformer.report.attention.slices import paper_blocks
+from trimformer.report.charts import curve
 from trimformer.report.pictures import colours, contrast_limit
 from trimformer.report.themes import MODEL, SERIES, TWIN
 
@@ -111,6 +112,9 @@ def test_the_field_before_the_first_block_is_at_depth_zero(measured: MeasuredRun
     axes = effective_field.far_field(record, "small").axes[0]
     np.testing.assert_allclose(line(axes, MODEL), record.measures["foreground/far_field_ratio"].mean(axis=0))
     assert axes.get_xticks()[0] == 0
+    record.measures["foreground/far_field_ratio"][0] += 3.0  # an interval that is wider than the mean is high
+    axes = effective_field.far_field(record, "small").axes[0]
+    assert axes.get_ylim()[1] > curve(record.measures["foreground/far_field_ratio"]).high.max()
     picture = record.pictures["foreground/centred"]
     picture[:, 3, 2], picture[0, 0, 0], picture[1, 1, 1] = 50.0, np.nan, 0.0
     sheet = effective_field.field_maps(record, "small")

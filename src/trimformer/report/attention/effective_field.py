@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from trimformer.records.patient_measures import PatientMeasures
 from trimformer.report.attention.axes import depth_axis, draw_line, heading
@@ -39,7 +40,7 @@ def far_field(measures: PatientMeasures, name: str) -> Figure:
         draw_line(axes, np.arange(len(values.mean)), values, MODEL)
         axes.set_title(title, loc="left", fontweight="bold")
         axes.set(xlabel="after block (0: before the first)", ylabel=unit)
-        axes.set_ylim(0, 1.08 * max(1.0, float(np.nanmax(values.mean))))
+        axes.set_ylim(0, 1.08 * float(np.nanmax([1.0, *values.mean, *values.high])))
         depth_axis(axes, len(values.mean) - 1, first=0)
     return figure
 
@@ -87,5 +88,5 @@ def _reference(axes: Axes, height: float, words: str, colour: str) -> None:
     axes.axhline(height, color=colour, linewidth=0.9, linestyle=(0, (6, 3)) if colour == UNIFORM else (0, (1, 2)))
     axes.annotate(
         words, (0.98, height), (0, 2), xycoords=("axes fraction", "data"), textcoords="offset points", ha="right",
-        fontsize="small", color=colour,
+        fontsize="small", color=colour, path_effects=[withStroke(linewidth=2, foreground="white")],
     )  # fmt: skip
