@@ -37,6 +37,56 @@ class OneByOne(nn.Module):
         return self.third(self.second(self.first(tokens)))
 
 
+class OfAMap(nn.Module):
+    """A block that is told the rows and columns of its tokens, and merges eight of each for the keys (SegFormer)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.merge, self.norm = nn.Conv2d(8, 8, kernel_size=8, stride=8), nn.LayerNorm(8)
+        self.attn = nn.MultiheadAttention(8, 2, batch_first=True)
+
+    def forward(self, tokens: Tensor, rows: int, columns: int) -> tuple[Tensor, int, int]:
+        keys = self.merge(tokens.mT.unflatten(2, (rows, columns))).flatten(2).mT
+        return tokens + self.attn(self.norm(tokens), keys, keys)[0], rows, columns
+
+
+class Maps(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(OfAMap() for _ in range(3))
+
+    def forward(self, tokens: Tensor, rows: int, columns: int) -> tuple[Tensor, int, int]:
+        for block in self.blocks:
+            tokens, rows, columns = block(tokens, rows, columns)
+        return tokens, rows, columns
+
+
+class Scaled(nn.Module):
+    """A block that cannot do without what nobody would guess, and has type hints."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attn = nn.MultiheadAttention(8, 2, batch_first=True)
+
+    def forward(self, tokens: Tensor, scales: tuple[float, float] | None = None) -> Tensor:
+        assert scales is not None
+        mixed: Tensor = scales[0] * tokens + scales[1] * self.attn(tokens, tokens, tokens)[0]
+        return mixed
+
+
+class Unhinted(Scaled):
+    def forward(self, tokens, scales=None):  # type: ignore[no-untyped-def]
+        return super().forward(tokens, scales)
+
+
+class Convolutions(nn.Module):
+    """How timm writes a convolutional block without attention."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.attn = nn.Conv2d(8, 8, 1), nn.Identity()
+
+
 def in_their_order(network: Any) -> list[nn.Module]:
     return [network.first, network.second, network.third]
 
@@ -68,8 +118,9 @@ class ByName(nn.Sequential):
         (nn.Sequential(nn.Sequential(layer())), ("0.0",)),
         (nn.ModuleDict({"patches": nn.Conv2d(1, 8, 4), "blocks": layers()}), ("blocks.0", "blocks.1", "blocks.2")),
         (nn.ModuleList([layer()] * 3), ("0", "1", "2")),
+        (nn.Sequential(nn.Sequential(Convolutions(), Convolutions()), nn.Sequential(*layers())), ("1.0", "1.1", "1.2")),
     ],
-    ids=["among others", "wrapped", "one alone", "by name", "one that runs three times"],
+    ids=["among others", "wrapped", "one alone", "by name", "one that runs three times", "after convolutions"],
 )
 def test_blocks_are_found_in_the_structure(network: nn.Module, found: tuple[str, ...]) -> None:
     assert find_blocks(network) == found
@@ -133,6 +184,21 @@ def test_an_adapter_says_what_a_removed_block_returns() -> None:
     assert torch.equal(smaller(TOKENS), network[0](TOKENS)["tokens"])
 
 
+def test_a_block_that_is_told_rows_and_columns_hands_them_on_in_their_order() -> None:
+    network, tokens = Maps().eval(), torch.randn(1, 128, 8)
+    found = tf.keep_blocks(network, [1])(tokens, 8, 16)
+    assert torch.equal(found[0], network.blocks[1](tokens, 8, 16)[0])
+    assert found[1:] == (8, 16)
+
+
+def test_a_block_that_cannot_be_tried_is_believed_in_its_type_hints_alone() -> None:
+    network = nn.Sequential(Scaled(), Scaled())
+    smaller: Any = tf.keep_blocks(network, [0])
+    assert torch.equal(smaller[1](TOKENS, (2.0, 2.0)), TOKENS)
+    with pytest.raises(tf.UserError, match="raises AssertionError"):
+        tf.keep_blocks(nn.Sequential(Unhinted(), Unhinted()), [0])
+
+
 @pytest.mark.parametrize(
     ("blocks", "told"),
     [
@@ -175,12 +241,13 @@ def test_taps_made_by_hooks_see_the_tokens_that_pass_a_removed_block() -> None:
     assert torch.equal(seen[0], network[0](TOKENS))
 
 
-def test_what_a_network_asks_its_blocks_can_still_be_read() -> None:
-    # This one asks its first layer for self_attn.batch_first and more.
-    encoder = nn.TransformerEncoder(layer(), 3, enable_nested_tensor=False).eval()
+@pytest.mark.parametrize("gradients", [False, True])
+def test_what_a_network_asks_its_blocks_can_still_be_read(gradients: bool) -> None:
+    # This one asks its first layer for self_attn.batch_first, and whether self_attn.in_proj_weight takes gradients.
+    encoder = nn.TransformerEncoder(layer(), 3, enable_nested_tensor=gradients).eval()
     smaller = tf.keep_blocks(encoder, [2])
     padding = torch.tensor([[False] * 6, [False] * 4 + [True] * 2])
-    with torch.no_grad():
+    with torch.set_grad_enabled(gradients):
         found = smaller(TOKENS, src_key_padding_mask=padding)
         expected = encoder.layers[2](TOKENS, src_key_padding_mask=padding)
     torch.testing.assert_close(found[~padding], expected[~padding], atol=1e-6, rtol=0)

@@ -120,8 +120,12 @@ FAMILIES = {
     "timm DINOv2 with registers": Family(partial(timm_vit, "vit_small_patch14_reg4_dinov2"), "blocks", IMAGES),
     "timm BEiT, relative positions": Family(partial(timm_vit, "beit_base_patch16_224"), "blocks", IMAGES),
     "timm EVA-02, rotary positions": Family(partial(timm_vit, "eva02_tiny_patch14_224"), "blocks", IMAGES),
+    "timm ViT, relative positions by an MLP": Family(
+        partial(timm_vit, "vit_relpos_small_patch16_224"), "blocks", IMAGES
+    ),
     "Hugging Face ViT": Family(partial(hugging_face, "ViT"), "layers", IMAGES),
     "Hugging Face DINOv2": Family(partial(hugging_face, "Dinov2"), "encoder.layer", IMAGES),
+    "Hugging Face DINOv3, rotary positions": Family(partial(hugging_face, "DINOv3ViT"), "model.layer", IMAGES),
     "MONAI ViT 3D": Family(
         partial(ViT, 1, (32, 16, 16), (8,) * 3, num_layers=4, classification=True, post_activation="", **SIZES),
         "blocks",

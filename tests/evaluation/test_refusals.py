@@ -13,6 +13,8 @@ from trimformer.records.experiment import Experiment
 from trimformer.records.files import read_json, write_json
 from trimformer.records.run_folder import RunFolder
 
+ABSENT = {"dice": None, "hd95_mm": None, "surface_dice": None, "case": "absent"}
+
 
 def made_run(path: Path, **changes: Any) -> RunFolder:
     """A run folder with an experiment and a manifest alone."""
@@ -42,8 +44,8 @@ def scored_on(*patients: str, **changes: Any) -> Evaluation:
         "grid": "native",
         "split": "validation",
         "checkpoint": "best",
-        "patients": {patient: {} for patient in patients},
-        "summary": {},
+        "patients": {patient: {"wall": ABSENT} for patient in patients},
+        "summary": {"wall": {"mean": None, "ci95": None, "absent": len(patients), "missed": 0, "false_alarm": 0}},
         "mean": None,
         "ci95": None,
     }
@@ -60,7 +62,7 @@ def scored_on(*patients: str, **changes: Any) -> Evaluation:
         ({}, {"grid": "model"}, "scored on the same grid", "native and model"),
         ({"selection": ["x"]}, {}, "split alike", "selection: c, x only in one"),
         ({"fingerprint": "def"}, {}, "the same files", "abc and def"),
-        ({}, {"patients": {"d": {}}}, "the same patients", "e only in one"),
+        ({}, {"patients": {"d": {"wall": ABSENT}}}, "the same patients", "e only in one"),
         ({}, {"empty": "transunet"}, "the same rules", "left_out"),
     ],
 )
@@ -122,3 +124,14 @@ def test_a_run_is_not_evaluated_on_patients_that_have_moved_to_validation(
     change_data(run, training=[*data["training"], data["validation"][0]])
     with pytest.raises(UserError, match=data["validation"][0]):
         evaluate_run(run)
+
+
+@pytest.mark.parametrize(
+    ("manifest", "found"),
+    [([], "a list"), ({}, r"without data\.dataset"), ({"data": {"dataset": "brain"}}, r"without data\.labels")],
+)
+def test_a_damaged_manifest_is_told(manifest: Any, found: str, tmp_path: Path) -> None:
+    run = made_run(tmp_path)
+    write_json(run.manifest_file, manifest)
+    with pytest.raises(UserError, match=f"manifest.*found .*{found}"):
+        refuse_unlike([run], [scored_on("d")])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from made_comparison import LABELS, make_profile, make_row
 
-from trimformer.records.evaluation import Evaluation, Score
+from trimformer.records.evaluation import Evaluation, LabelSummary, Score
 from trimformer.records.profile import AttentionProfile
 from trimformer.report.galleries import attention_gallery, label_names, legend, patient_dice, patient_galleries
 from trimformer.report.sources import ModelSources
@@ -16,8 +16,8 @@ def evaluation(dice: dict[str, float | None]) -> Evaluation:
         for patient, value in dice.items()
     }
     return Evaluation(
-        labels={0: "background", 2: "CSF"}, grid="native", split="validation", checkpoint="best",
-        patients=scores, summary={}, mean=None, ci95=None,
+        labels={2: "CSF"}, grid="native", split="validation", checkpoint="best", patients=scores,
+        summary={"CSF": LabelSummary(mean=None, ci95=None, absent=0, missed=0, false_alarm=0)}, mean=None, ci95=None,
     )  # fmt: skip
 
 

@@ -84,7 +84,7 @@ def _results(rows: Sequence[ModelRow], manifest: dict[str, Any], depth: DepthCho
     data = manifest["data"]
     return Results(
         dataset=data["dataset"],
-        dataset_note=data["note"],
+        dataset_note=data.get("note", ""),
         patients=PatientCounts(
             train=len(data["training"]) + len(data["selection"]), validation=len(data["validation"])
         ),

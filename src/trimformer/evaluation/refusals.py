@@ -17,7 +17,7 @@ RULES: tuple[tuple[str, Reading, str], ...] = (
     ("are trained on one dataset", lambda data, _: data["dataset"], "Compare runs of one dataset."),
     (
         "have the same labels",
-        lambda data, own: {"trained": data.get("labels"), "scored": own.labels},
+        lambda data, own: {"trained": data["labels"], "scored": own.labels},
         "Train both on the same label map.",
     ),
     (
@@ -59,7 +59,7 @@ def refuse_unlike(runs: Sequence[RunFolder], evaluations: Sequence[Evaluation]) 
     Raises:
         UserError: Names the first rule of `RULES` that two runs break, and both values.
     """
-    data = [run.manifest()["data"] for run in runs]
+    data = [run.manifest_of_data() for run in runs]
     for name, read, next_step in RULES:
         first = read(data[0], evaluations[0])
         for run, of_run, evaluation in zip(runs, data, evaluations, strict=True):
@@ -102,9 +102,9 @@ def refuse_seen_patients(patient_ids: Iterable[str], run: RunFolder) -> None:
         UserError: Names the patients, the run that saw them, and whether they trained it or selected its epoch.
     """
     patient_ids = set(patient_ids)
-    dataset = run.manifest()["data"]["dataset"]
+    dataset = run.manifest_of_data()["dataset"]
     for seeing in with_ancestors(run):
-        data = seeing.manifest()["data"]
+        data = seeing.manifest_of_data()
         if data["dataset"] != dataset:
             continue
         for side, verb in (("training", "trained"), ("selection", "selected the epoch of")):

@@ -1,7 +1,9 @@
 """The chosen depth and why."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
 
 from trimformer.records.frozen import Frozen, read_record
 
@@ -14,11 +16,17 @@ class DepthChoice(Frozen):
     """
 
     status: Literal["chosen", "inconclusive"]
-    num_blocks: int | None
+    num_blocks: Annotated[int, Field(ge=0)] | None
     reason: str
     criterion: str
     evidence: dict[str, Any]
     sensitivity: dict[str, int | None]
+
+    @model_validator(mode="after")
+    def _has_a_depth_if_chosen(self) -> "DepthChoice":
+        if (self.status == "chosen") != (self.num_blocks is not None):
+            raise ValueError(f"the status is {self.status} and num_blocks {self.num_blocks}")
+        return self
 
     @classmethod
     def load(cls, path: Path) -> "DepthChoice":

@@ -1,12 +1,17 @@
 """Frozen scores of one model on a set of patients."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
 
 from trimformer.records.frozen import Frozen, read_record
 
 Case = Literal["both", "absent", "missed", "false_alarm"]
 Interval = tuple[float, float]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Millimetres = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 Unit = Literal["volume", "slice"]
 """What one Dice is taken over: a patient's volume, or each slice, the patient's score being the mean over slices."""
@@ -24,16 +29,16 @@ EMPTY_RULES: dict[Empty, str] = {
 class Score(Frozen):
     """One class of one patient; None where the case leaves a score undefined."""
 
-    dice: float | None
-    hd95_mm: float | None
-    surface_dice: float | None
+    dice: Share | None
+    hd95_mm: Millimetres | None
+    surface_dice: Share | None
     case: Case
 
 
 class LabelSummary(Frozen):
     """Mean Dice of one class over patients, with the counts of its empty masks."""
 
-    mean: float | None
+    mean: Finite | None
     ci95: Interval | None
     absent: int
     missed: int
@@ -49,11 +54,23 @@ class Evaluation(Frozen):
     checkpoint: Literal["best", "last"]
     patients: dict[str, dict[str, Score]]
     summary: dict[str, LabelSummary]
-    mean: float | None
+    mean: Finite | None
     ci95: Interval | None
     surface_tolerance_mm: float = 1.0
     unit: Unit = "volume"
     empty: Empty = "left_out"
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> "Evaluation":
+        """A score of each class for each patient: a mean over what is left would be taken for the whole."""
+        names = set(self.labels.values())
+        if not self.patients:
+            raise ValueError("there is no patient in it")
+        named = {patient: set(scores) for patient, scores in self.patients.items()} | {"the summary": set(self.summary)}
+        for key, own in named.items():
+            if differing := names ^ own:
+                raise ValueError(f"{key} and the labels differ in {', '.join(sorted(differing))}")
+        return self
 
     @classmethod
     def load(cls, path: Path) -> "Evaluation":

@@ -8,6 +8,11 @@ from trimformer.records.errors import UserError
 from trimformer.records.experiment import Experiment, read_experiment
 from trimformer.records.files import read_json
 
+NEXT_STEP = "Train that run again."
+
+TOLD_OF_DATA = ("dataset", "labels", "fingerprint", "training", "selection", "validation")
+"""What a manifest must say of the data, for the run to be compared with another."""
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -135,4 +140,21 @@ class RunFolder:
         Raises:
             UserError: The file is missing or damaged.
         """
-        return dict(read_json(self.manifest_file, "Train that run again."))
+        found = read_json(self.manifest_file, NEXT_STEP)
+        if not isinstance(found, dict):
+            raise UserError("The file must be a manifest", f"{self.manifest_file}: a {type(found).__name__}", NEXT_STEP)
+        return found
+
+    def manifest_of_data(self) -> dict[str, Any]:
+        """Which files and patients the run was made with, and on which side each patient was.
+
+        Raises:
+            UserError: The manifest is missing or damaged, or does not say it.
+        """
+        told = self.manifest().get("data")
+        data: dict[str, Any] = told if isinstance(told, dict) else {}
+        missing = [key for key in TOLD_OF_DATA if key not in data]
+        if missing:
+            found = f"{self.manifest_file} without data.{missing[0]}"
+            raise UserError("A run's manifest says what it was trained on", found, NEXT_STEP)
+        return data

@@ -28,7 +28,7 @@ def load_teacher(settings: DistillationSettings, student: SegmentationModel, dat
     for word, name in SEE_THE_SAME.items():
         _refuse_unlike(name, teacher.settings[word], student.settings[word], run)
     labels = {str(value): name for value, name in dataset.labels.items()}
-    _refuse_unlike("classes", run.manifest()["data"]["labels"], labels, run)
+    _refuse_unlike("classes", run.manifest_of_data()["labels"], labels, run)
     if settings.features:
         _refuse_unlike("token maps (width, rows, columns)", _token_map(teacher), _token_map(student), run)
     return Distillation(teacher, settings)
@@ -70,7 +70,7 @@ def refuse_seen_patients(experiment: Experiment, dataset: Dataset) -> None:
     for run in map(RunFolder, map(Path, sources)):
         if not run.manifest_file.is_file() or not _has_the_data_of(run, experiment):
             continue
-        sides = run.manifest()["data"]
+        sides = run.manifest_of_data()
         seen = sorted(reported.intersection([*sides["training"], *sides["selection"]]))
         if seen:
             raise UserError(

@@ -52,5 +52,7 @@ def num_parameters(module: nn.Module) -> int:
 
 
 def _attends(path: str, part: nn.Module) -> bool:
+    if type(part) is nn.Identity:  # where a convolutional block has no attention, timm writes `attn = nn.Identity()`
+        return False
     name = path.rpartition(".")[2]
     return isinstance(part, nn.MultiheadAttention) or bool(ATTENDS.search(type(part).__name__) or ATTENDS.search(name))

@@ -8,7 +8,7 @@ from itertools import chain
 from types import new_class
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from trimformer.models.cutting.alike import REMOVED_KIND, Kind, kind_of
 
@@ -65,10 +65,11 @@ def removed_list(block: nn.Module, branches: dict[str, nn.Module]) -> RemovedBlo
 
 
 def _stand_in(block: nn.Module) -> RemovedBlock:
-    """The block without a single weight, of a class that hands on."""
+    """The block without its weights, of a class that hands on."""
     state = {name: value for name, value in vars(block).items() if name != "forward"}
     state["_modules"] = copy.deepcopy(state["_modules"], _without_weights_and_hooks(block))
-    state["_parameters"], state["_buffers"] = dict.fromkeys(state["_parameters"]), dict.fromkeys(state["_buffers"])
+    for kind in ("_parameters", "_buffers"):
+        state[kind] = {name: None if weight is None else _hollow(weight) for name, weight in state[kind].items()}
     state |= {name: OrderedDict() for name in state if name.endswith(("state_dict_hooks", "state_dict_pre_hooks"))}
     state[REMOVED_KIND] = kind_of(block)
     empty = _empty(type(block))
@@ -77,10 +78,15 @@ def _stand_in(block: nn.Module) -> RemovedBlock:
 
 
 def _without_weights_and_hooks(block: nn.Module) -> dict[int, Any]:
-    """What `deepcopy` takes for copied already: weights as None, and no hooks, which may know the whole network."""
-    weights: dict[int, Any] = {id(weight): None for weight in chain(block.parameters(), block.buffers())}
+    """What `deepcopy` takes for copied already: hollow weights, and no hooks, which may know the whole network."""
+    weights: dict[int, Any] = {id(weight): _hollow(weight) for weight in chain(block.parameters(), block.buffers())}
     states = [vars(part) for part in block.modules() if part is not block]
     return weights | {id(state[name]): OrderedDict() for state in states for name in state if name.endswith("_hooks")}
+
+
+def _hollow(weight: Tensor) -> Tensor:
+    """One zero in the shape of a weight: `nn.TransformerEncoder` asks whether its first layer's take gradients."""
+    return weight.detach().new_zeros(()).expand(weight.shape).requires_grad_(weight.requires_grad)
 
 
 def _empty(block_class: Any) -> RemovedBlock:

@@ -2,11 +2,9 @@
 
 import copy
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import product
-from math import isqrt
 from typing import Any
 
 import torch
@@ -15,16 +13,11 @@ from torch import Tensor, nn
 from trimformer.models.cutting.adapter import BlockAdapter
 from trimformer.models.cutting.alike import num_parameters
 from trimformer.models.cutting.find import children
+from trimformer.models.cutting.given import arguments_for
 from trimformer.models.cutting.removed import RemovedBlock, removed_block, removed_list
 from trimformer.records.errors import UserError
 
 HandsOn = Callable[..., Any]
-
-FEW_TOKENS = 16
-"""A square, so that they can also be laid as a map."""
-
-MOST_TOKENS = 4096
-"""A weight with more rows than this holds no positions (a vocabulary)."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +47,8 @@ def stand_in(block: nn.Module, name: str, network: nn.Module, adapter: BlockAdap
     if adapter is not None and adapter.returns is not None:
         return removed_block(block, adapter.returns)
     if not _is_a_list(block):
-        return removed_block(block, _hands_on(_tried(block, name, network), name, zeros=False))
+        seen = _tried(block, name, network, believed=_says_that_it_returns_a_tensor(block))
+        return removed_block(block, _hands_on(seen, name, zeros=False))
     branches = {key: _removed_branch(part, f"{name}.{key}", network) for key, part in children(block)}
     return removed_list(block, branches)
 
@@ -109,15 +103,24 @@ def _the_tokens_in_a_sequence(
 
 
 @torch.no_grad()
-def _tried(block: nn.Module, name: str, network: nn.Module) -> Seen:
-    """A run of a copy of the block, without hooks and in evaluation mode."""
+def _tried(block: nn.Module, name: str, network: nn.Module, *, believed: bool = False) -> Seen:
+    """A run of a copy of the block, without hooks and in evaluation mode.
+
+    Args:
+        block: The block.
+        name: Its path, for messages.
+        network: The network that it is in.
+        believed: Whether to believe that it returns its tokens where it never ran: some want arguments, such as the
+            rotation of each position, that nobody can guess.
+    """
     tried = copy.deepcopy(block).eval()
     for part in tried.modules():
         for hooks in ("_forward_hooks", "_forward_pre_hooks"):
             vars(part)[hooks].clear()
     problems: list[str] = []
-    for tokens, others in product(_tokens_for(tried, network), _required_others(tried)):
-        given = (tokens, *(tokens.clone() if other else None for other in others))
+    tokens = torch.empty(0)
+    for given in arguments_for(tried, network):
+        tokens = given[0]
         try:
             returned = tried(*given)
         except Exception as error:
@@ -126,57 +129,16 @@ def _tried(block: nn.Module, name: str, network: nn.Module) -> Seen:
         first = _first(returned)
         if isinstance(first, Tensor) and first.shape == tokens.shape:
             return Seen(given, returned)
+        believed = False
         problems.append(f"returns {_told(returned)} for {tuple(tokens.shape)}")
+    if believed:
+        return Seen((tokens,), tokens)
     raise _needs_adapter(name, problems[0] if problems else "has no layer that tells how many channels they have")
 
 
-def _required_others(block: nn.Module) -> Iterator[tuple[bool, ...]]:
-    """What a block must be given beside its tokens: nothing in its place (None), or something like the tokens."""
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    parameters = [one for one in inspect.signature(block.forward).parameters.values() if one.kind in positional]
-    required = sum(one.default is inspect.Parameter.empty for one in parameters[1:])
-    yield (False,) * required
-    if required:
-        yield (True,) * required
-
-
-def _tokens_for(block: nn.Module, network: nn.Module) -> Iterator[Tensor]:
-    """Random tokens that the block may take, the likeliest first."""
-    like = next((weight for weight in block.parameters() if weight.is_floating_point()), torch.empty(0))
-    generator = torch.Generator().manual_seed(0)
-    for width in _widths(block):
-        counts = [FEW_TOKENS, *_token_counts(block, network, width)]
-        side = isqrt(FEW_TOKENS)
-        sequences = [(1, count, width) for count in dict.fromkeys(counts)]
-        maps = [(1, side, side, width), (1, width, side, side), (1, width, side, side, side)]
-        for shape in (*sequences, *maps):
-            yield torch.randn(shape, generator=generator).to(like.device, like.dtype)
-
-
-def _widths(block: nn.Module) -> list[int]:
-    """How many channels tokens may have: what its layers take in, in their order."""
-    words = ("normalized_shape", "embed_dim", "in_features", "num_features", "in_channels")
-    found: dict[int, None] = {}
-    for part in block.modules():
-        for word in words:
-            value = getattr(part, word, None)
-            value = value[-1] if isinstance(value, tuple) and value else value
-            if isinstance(value, int) and value > 0:
-                found[value] = None
-        found |= {len(weight): None for weight in part.parameters(recurse=False) if weight.ndim == 1}
-    return list(found)
-
-
-def _token_counts(block: nn.Module, network: nn.Module, width: int) -> list[int]:
-    """As many tokens as there are learned positions, or relative positions, for blocks that take just so many."""
-    positions = [one for one in _stored(network) if one.ndim in (2, 3) and one.shape[-1] == width]
-    absolute = [one.shape[-2] for one in positions if one.ndim == 2 or len(one) == 1]
-    relative = [one.shape[-1] for one in _stored(block) if one.ndim in (2, 3) and one.shape[-1] == one.shape[-2]]
-    return [*(count for count in absolute if count <= MOST_TOKENS), *relative]
-
-
-def _stored(module: nn.Module) -> list[Tensor]:
-    return [*module.parameters(), *module.buffers()]
+def _says_that_it_returns_a_tensor(block: nn.Module) -> bool:
+    """Whether that stands in its own type hints."""
+    return inspect.signature(type(block).forward).return_annotation in (Tensor, "Tensor", "torch.Tensor")
 
 
 def _first(returned: Any) -> Any:
