@@ -38,6 +38,8 @@ ATTENTIONS: dict[str, Callable[[], Tensor]] = {
     "values first": lambda: torch.einsum("bjhd,bhij->bihd", VALUES.transpose(1, 2), SCORES.softmax(-1)).transpose(1, 2),
     "maps transposed": lambda: (VALUES.mT @ SCORES.softmax(-1).transpose(-2, -1)).mT,
     "mT": lambda: (VALUES.mT @ SCORES.softmax(-1).mT).mT,
+    "maps permuted": lambda: (VALUES.mT @ SCORES.softmax(-1).permute(0, 1, 3, 2)).mT,
+    "maps permuted, by name": lambda: (VALUES.mT @ torch.permute(input=SCORES.softmax(-1), dims=(0, 1, -1, -2))).mT,
     "heads in the batch": lambda: torch.bmm(SCORES.softmax(-1).view(6, 5, 4), VALUES.view(6, 4, 6)).view(2, 3, 5, 6),
     "dropout, other types": lambda: F.dropout(SCORES.softmax(-1, dtype=torch.float64).float(), 0.0) @ VALUES,
     "by name": lambda: torch.matmul(input=F.softmax(input=SCORES, dim=3), other=VALUES),
@@ -82,6 +84,12 @@ def test_masked_keys_get_nothing_and_no_number_is_spoilt() -> None:
     (heads,) = seen(lambda: scores.softmax(-1) @ VALUES)
     assert torch.equal(heads.maps()[..., 3], torch.zeros(2, 3, 5))
     assert torch.equal(heads.scores(), scores)
+
+
+def test_maps_whose_heads_are_brought_elsewhere_are_not_followed() -> None:
+    square = draw(2, 3, 4, 4)
+    assert seen(lambda: square.softmax(-1).transpose(0, 1) @ draw(3, 2, 4, 6)) == []
+    assert seen(lambda: square.softmax(-1).permute(0, 2, 1, 3) @ draw(2, 4, 4, 6)) == []
 
 
 def linear_attention() -> Tensor:

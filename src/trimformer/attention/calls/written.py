@@ -14,11 +14,12 @@ from trimformer.attention.calls.fused import Heads, heads_of
 from trimformer.attention.calls.products import PRODUCTS, function_name, keys_then_depth, tensors_in, values_summed_by
 
 SOFTMAXES = (F.softmax, torch.softmax, Tensor.softmax, torch.special.softmax)
-SWAPS = (torch.transpose, Tensor.transpose, torch.swapaxes, Tensor.swapaxes, Tensor.mT.__get__)  # type: ignore[attr-defined]
-KEEPING = {
+REORDERING = {"permute", "transpose", "swapaxes", "swapdims", "movedim", "moveaxis", "mT"}
+"""Functions of torch, by name, that put axes in another order."""
+
+KEEPING = REORDERING | {
     *("dropout", "to", "type", "type_as", "float", "half", "bfloat16", "double", "contiguous", "clone"),
-    *("reshape", "view", "flatten", "unflatten", "squeeze", "unsqueeze", "permute", "transpose", "swapaxes", "mT"),
-    *("swapdims", "movedim", "detach", "alias"),
+    *("reshape", "view", "flatten", "unflatten", "squeeze", "unsqueeze", "detach", "alias"),
 }
 """Functions of torch, by name, after which maps are still what the softmax gave."""
 
@@ -131,8 +132,21 @@ class AttentionReader:
             if tensor in self._products:
                 self._products[new] = True
             if function_name(function) in KEEPING and (maps := self._maps.get(tensor)) is not None:
-                swaps = function in SWAPS and new.shape[-2:] == tensor.shape[-2:][::-1]
-                self._maps[new] = _Maps(maps.softmax, maps.swapped != swaps)
+                swaps = _swaps(function, args, kwargs, tensor)
+                if swaps is not None:
+                    self._maps[new] = _Maps(maps.softmax, maps.swapped != swaps)
+
+
+def _swaps(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], maps: Tensor) -> bool | None:
+    """Whether a function swaps queries and keys; None where it brings other axes into another order."""
+    if function_name(function) not in REORDERING:
+        return False
+    plain = torch.empty([2] * maps.ndim, device="meta")  # its strides tell its axes apart
+    given = [plain if value is maps else value for value in args]
+    named = {name: plain if value is maps else value for name, value in kwargs.items()}
+    order = [plain.stride().index(stride) for stride in function(*given, **named).stride()]
+    *leading, query, key = range(maps.ndim)
+    return {(*leading, query, key): False, (*leading, key, query): True}.get(tuple(order))
 
 
 def _scores_of(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor | None:

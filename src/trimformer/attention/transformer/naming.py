@@ -9,6 +9,8 @@ from trimformer.attention.calls.follow import Event
 from trimformer.models.cutting import RemovedBlock
 from trimformer.records.errors import UserError
 
+ITSELF = "the network itself"
+
 
 def name_blocks(model: nn.Module, events: Sequence[Event]) -> list[str]:
     """For every attention of a forward pass, the full path of the block that it runs in.
@@ -38,7 +40,7 @@ def name_blocks(model: nn.Module, events: Sequence[Event]) -> list[str]:
 
 def nothing_recorded(model: nn.Module, events: Sequence[Event]) -> UserError:
     """The error of a network in which no attention could be seen."""
-    if softmaxes := list(dict.fromkeys(event.stack[-1] for event in events if event.kind == "softmax")):
+    if softmaxes := list(dict.fromkeys(_named(event) for event in events if event.kind == "softmax")):
         return UserError(
             "Attention that a network writes out is a softmax over keys, and a matrix product or einsum with values",
             f"a softmax that no such product follows, in {_some(softmaxes)}",
@@ -51,6 +53,10 @@ def nothing_recorded(model: nn.Module, events: Sequence[Event]) -> UserError:
         "Give a model with at least one block; inside record_attention, call it in the same thread. Attention in a "
         "kernel of its own, an exported program or a softmax by hand needs an AttentionAdapter.",
     )
+
+
+def _named(event: Event) -> str:
+    return event.stack[-1] or ITSELF
 
 
 def one_shape(events: Sequence[Event]) -> tuple[int, ...]:
@@ -98,7 +104,7 @@ def _why_not(members: Sequence[Sequence[str | None]], stacks: Sequence[tuple[str
             return f"{count} attentions in {name}"
     if members and None not in members[-1]:
         return f"{len(stacks)} attentions in {members[-1][0]}"
-    return f"attention in {_some([stack[-1] or 'the network itself' for stack in stacks])}"
+    return f"attention in {_some([stack[-1] or ITSELF for stack in stacks])}"
 
 
 def _some(names: Sequence[str]) -> str:
