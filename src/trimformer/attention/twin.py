@@ -1,6 +1,7 @@
 """The permuted twin: the same network after everything it learnt about position in its weights is shuffled away."""
 
 import copy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,23 +18,31 @@ def permuted_twin(model: nn.Module, seed: int = 0) -> nn.Module:
     Raises:
         UserError: The model cannot be copied.
     """
-    twin = _copy(model)
     generator = torch.Generator().manual_seed(seed)
     orders: dict[int, Tensor] = {}  # to draw one takes longest: tensors of one size share it, each from its own start
-    with torch.no_grad():
-        for parameter in twin.parameters():
-            count = parameter.numel()
-            if count not in orders:
-                orders[count] = torch.randperm(count, generator=generator).to(parameter.device)
-            start = int(torch.randint(count, (), generator=generator))
-            shuffled = parameter.flatten().index_select(0, orders[count].roll(start))  # thrice as fast as [order]
-            parameter.copy_(shuffled.view_as(parameter))
-    return twin
+    shuffled: dict[int, Any] = {}
+    for parameter in model.parameters():
+        count = parameter.numel()
+        if count not in orders:
+            orders[count] = torch.randperm(count, generator=generator).to(parameter.device)
+        start = int(torch.randint(count, (), generator=generator))
+        shuffled[id(parameter)] = _shuffled(parameter, orders[count], start)
+    return _copy(model, shuffled)
 
 
-def _copy(model: nn.Module) -> nn.Module:
+@torch.no_grad()
+def _shuffled(parameter: nn.Parameter, order: Tensor, start: int) -> nn.Parameter:
+    """Its entries in that order, from `start` on and round to it again."""
+    flat, entries = parameter.flatten(), torch.empty_like(parameter, memory_format=torch.contiguous_format)
+    torch.take(flat, order[: len(order) - start], out=entries.view(-1)[start:])  # faster than flat[order]
+    torch.take(flat, order[len(order) - start :], out=entries.view(-1)[:start])
+    return nn.Parameter(entries, requires_grad=parameter.requires_grad)
+
+
+def _copy(model: nn.Module, parameters: dict[int, Any]) -> nn.Module:
+    """A deep copy that holds other parameters, told by the `id` of those in their place."""
     try:
-        return copy.deepcopy(model)
+        return copy.deepcopy(model, parameters)
     except Exception as error:  # whatever a network of somebody else holds
         raise UserError(
             "A model is measured beside a copy of it, made by copy.deepcopy",
