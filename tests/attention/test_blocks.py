@@ -1,3 +1,4 @@
+import copy
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -227,3 +228,14 @@ def test_a_vector_behind_the_projection_is_a_layer_scale_where_it_multiplies_the
     (parameter,) = behind.parameters()
     for block in find_transformer(network, IMAGES).blocks:
         assert (block.layer_scale is not None and torch.equal(block.layer_scale, parameter)) == found
+
+
+def test_the_transformer_of_a_copy_consists_of_its_own_modules() -> None:
+    network = sequence(Between(Scaling()), Between(nn.PReLU()))
+    copied = copy.deepcopy(network)
+    found = find_transformer(network, IMAGES)
+    moved, expected = found.in_copy(network, copied), find_transformer(copied, IMAGES)
+    assert moved == expected
+    assert not {id(block.module) for block in moved.blocks} & {id(block.module) for block in found.blocks}
+    assert moved.blocks[0].layer_scale is not None
+    assert moved.blocks[0].layer_scale is not found.blocks[0].layer_scale

@@ -147,3 +147,21 @@ def test_a_slice_with_too_few_tokens_has_no_values() -> None:
     tokens[0, :7] = True
     values = RegionMeasures(region(tokens))(uniform())
     assert all(math.isnan(float(value)) for value in values.values())
+
+
+def test_uniform_attention_is_measured_without_its_maps() -> None:
+    tokens = torch.ones(2, 20, dtype=torch.bool)
+    tokens[1, :7] = False
+    measures = RegionMeasures(region(tokens, (4, 5), (3.0, 4.5)))
+    expected, found = measures(uniform(20).expand(2, -1, -1, -1)), measures.uniform()
+    assert found.keys() == expected.keys()
+    for name, values in found.items():
+        assert values.numpy() == pytest.approx(expected[name][:, 0].numpy(), abs=1e-6), name
+
+
+def test_the_measures_of_one_slice_are_repeated_for_slices_that_are_alike() -> None:
+    one, maps = region(grid=(4, 5)), random_maps(0)
+    repeated, each = RegionMeasures(one).repeated(2)(maps), RegionMeasures(one)
+    for image in range(2):
+        for name, values in each(maps[image : image + 1]).items():
+            assert torch.equal(values[0], repeated[name][image]), name

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from trimformer.attention.measures.geometry import Region, token_distances
-from trimformer.attention.measures.region_sums import RegionSums
+from trimformer.attention.measures.region_sums import RegionSums, joined
 
 
 def test_the_sums_of_two_regions_are_those_over_pairs() -> None:
@@ -50,3 +50,15 @@ def test_without_entropy_the_rest_is_the_same() -> None:
     assert torch.equal(with_entropy.far, without.far)
     assert torch.equal(with_entropy.mean_row, without.mean_row)
     assert (without.plogp == 0).all()
+
+
+def test_parts_of_images_and_blocks_are_joined_to_the_sums_of_all() -> None:
+    maps = torch.rand(3, 4, 9, 9, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    distances, tokens = token_distances((3, 3), (8.0, 8.0)), torch.ones(3, 9, dtype=torch.bool)
+    tokens[1, 4] = False
+    sums = RegionSums([Region.of(each, distances, distances) for each in (tokens, torch.ones_like(tokens))])
+    blocks = maps.split(2, dim=1)
+    parts = [[sums.parts(block[i : i + 1], slice(i, i + 1)) for i in range(3)] for block in blocks]
+    for of_parts, whole in zip(sums.of_parts(joined(parts)), sums(maps), strict=True):
+        for name, expected in vars(whole).items():
+            assert getattr(of_parts, name).numpy() == pytest.approx(expected.numpy(), rel=1e-12), name

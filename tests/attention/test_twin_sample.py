@@ -6,7 +6,7 @@ import torch
 
 from trimformer.attention.profile import profile_attention
 from trimformer.attention.twin import permuted_twin
-from trimformer.attention.twin_sample import slice_draw
+from trimformer.attention.twin_sample import TwinMeans, slice_draw
 from trimformer.data.batch import Batch
 from trimformer.models import SegmentationModel, create_model
 from trimformer.records.profile import REGIONS, TWIN_SHARE, AttentionProfile
@@ -76,3 +76,37 @@ def test_a_patient_without_any_foreground_has_a_twin_on_all_tokens_alone() -> No
     twin = profile_attention(tiny(), [Batch(images, None, ("a",) * 3)]).twin
     assert np.isfinite(twin["all/entropy"]).all()
     assert np.isnan(twin["foreground/entropy"]).all()
+
+
+class Seen:
+    """What is measured of one batch: the first pixel of each slice, which counts once in each region."""
+
+    def __init__(self, batch: Batch) -> None:
+        self.batch = batch
+
+    def values(self) -> dict[str, torch.Tensor]:
+        return {f"{region}/pixel": self.batch.images[:, 0, 0, 0] for region in REGIONS}
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        return dict.fromkeys(REGIONS, torch.ones(len(self.batch.images)))
+
+
+def test_slices_wait_for_others_of_their_spacing_and_those_overtaken_are_never_seen() -> None:
+    seen: list[Batch] = []
+
+    def watch(batch: Batch) -> Seen:
+        seen.append(batch)
+        return Seen(batch)
+
+    means = TwinMeans(watch)
+    images = torch.randn(6, 1, 4, 4, generator=torch.Generator().manual_seed(5))
+    draws = [slice_draw(image, "a") for image in images]
+    images = images[np.argsort(draws)[::-1].copy()]  # each draw is below the one before
+    assert min(draws) > TWIN_SHARE
+    for patient, spacing in (("a", (1.0, 1.0)), ("b", (2.0, 1.0))):
+        weights = dict.fromkeys(REGIONS, torch.ones(len(images)))
+        means.consider(Batch(images, None, (patient,) * 6, spacing), weights)
+    means.see()
+    assert [(batch.patient_ids, batch.spacing_mm) for batch in seen] == [(("a",), (1.0, 1.0)), (("b",), (2.0, 1.0))]
+    assert means.means.means()["all/pixel"][0] == pytest.approx(float(images[-1, 0, 0, 0]))
+    assert means.num_slices() == (1, 1)

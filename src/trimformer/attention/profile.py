@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from trimformer.attention.beside import BesideOf
 from trimformer.attention.fingerprint import fingerprint
 from trimformer.attention.measures.region_measures import Values
+from trimformer.attention.measures.regions import foreground_of
 from trimformer.attention.measures.sums import PatientMeans
 from trimformer.attention.profile_windows import StagedSubject, StagedWatcher, staged_subject
 from trimformer.attention.transformer.blocks import find_transformer
@@ -18,7 +19,7 @@ from trimformer.attention.transformer.passes import on_device
 from trimformer.attention.transformer.token_grid import TokenGrid
 from trimformer.attention.twin import permuted_twin
 from trimformer.attention.twin_sample import TwinMeans
-from trimformer.attention.watch import SequenceSubject, Watcher, foreground_of
+from trimformer.attention.watch import SequenceSubject, Watcher
 from trimformer.data.batch import Batch
 from trimformer.records.errors import UserError
 from trimformer.records.profile import REGIONS, Arrays, AttentionProfile
@@ -74,19 +75,18 @@ def profile_beside(
     first = next(told, None)
     if first is None:
         raise UserError("A profile needs at least one batch", "none", "Give batches of images.")
-    own, twin, uniform = PatientMeans(), TwinMeans(), PatientMeans()
+    own, uniform = PatientMeans(), PatientMeans()
     twin_model, example = permuted_twin(model, seed), _Example()
     with evaluating(model), evaluating(twin_model), torch.inference_mode():
         subject = _subject(model, first.images, grid)
-        twin_subject = _subject(twin_model, first.images, grid, subject)
+        twin = TwinMeans(subject.on(twin_model).watch)
         for batch in chain([first], told):
             watched = _watch(subject, batch, beside)
             example.consider(batch, watched.example_maps())
             _add(own, batch, watched.values(), watched.weights())
             _add(uniform, batch, watched.uniform(), watched.weights())
-            if chosen := twin.choose(batch, watched.weights()):
-                seen = twin_subject.watch(chosen[0])
-                twin.add(*chosen, seen.values(), seen.weights())
+            twin.consider(batch, watched.weights())
+        twin.see()
     groups = {"model": own, "twin": twin.means, "uniform": uniform}
     weights = {f"{name}/{key}": array for name, means in groups.items() for key, array in means.weights().items()}
     return AttentionProfile(
@@ -107,12 +107,8 @@ def profile_beside(
     )
 
 
-def _subject(
-    model: nn.Module, images: Tensor, grid: TokenGrid | None, like: SequenceSubject | StagedSubject | None = None
-) -> SequenceSubject | StagedSubject:
+def _subject(model: nn.Module, images: Tensor, grid: TokenGrid | None) -> SequenceSubject | StagedSubject:
     """The network as one sequence of blocks, or else as blocks with windows, stages or reduced keys."""
-    if isinstance(like, StagedSubject):
-        return like.on(model)
     try:
         return SequenceSubject(model, find_transformer(model, images, grid))
     except UserError as error:
@@ -122,9 +118,7 @@ def _subject(
 
 
 def _watch(subject: SequenceSubject | StagedSubject, batch: Batch, beside: BesideOf | None) -> Watcher | StagedWatcher:
-    if beside is None or isinstance(subject, StagedSubject):
-        return subject.watch(batch)
-    return subject.watch(batch, beside(batch, subject.transformer))
+    return subject.watch(batch) if isinstance(subject, StagedSubject) else subject.watch(batch, beside)
 
 
 def _add(means: PatientMeans, batch: Batch, values: Values, weights: Mapping[str, Tensor]) -> None:

@@ -8,23 +8,23 @@ import torch
 from torch import Tensor, nn
 
 from trimformer.attention.calls.follow import Event, follow
-from trimformer.attention.calls.fused import Heads
+from trimformer.attention.calls.fused import Heads, part_of
 from trimformer.attention.calls.positions import PositionTracer
 from trimformer.attention.calls.token_places import TokenPlaces, traced_places
 from trimformer.attention.measures.region_measures import Values
+from trimformer.attention.measures.regions import foreground_of
 from trimformer.attention.measures.token_set import Tokens
 from trimformer.attention.measures.window_measures import (
     HorizonCache,
     ImageMeasures,
     OfImage,
     WindowBlock,
-    part_of,
     region_of,
 )
 from trimformer.attention.measures.window_sums import SPATIAL, WindowRegion
 from trimformer.attention.recording.staged import name_attentions
 from trimformer.attention.transformer.observe import full_precision
-from trimformer.attention.watch import AllBlocksSeenError, blocks_missing, foreground_of
+from trimformer.attention.watch import AllBlocksSeenError, blocks_missing
 from trimformer.data.batch import Batch
 from trimformer.records.errors import UserError
 from trimformer.records.profile import FIELD_MEASURES, MEASURES, REGIONS

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 from trimformer.attention.beside import Beside
 from trimformer.attention.measures.measure_sums import MeasureSums
 from trimformer.attention.measures.organs import OrganWatcher, empty_organs
+from trimformer.attention.measures.regions import Regions
 from trimformer.attention.measures.similarity import SimilarityWatcher, empty_similarity
 from trimformer.attention.transformer.blocks import Transformer
-from trimformer.attention.transformer.observe import AttentionCall
 from trimformer.data.batch import Batch
 from trimformer.records.patient_measures import PatientMeasures
 
@@ -22,9 +22,9 @@ class SimilarityAndOrgans:
         self.organs = organs
         self._model = model
 
-    def __call__(self, batch: Batch, transformer: Transformer) -> Beside:
+    def __call__(self, batch: Batch, transformer: Transformer, regions: Regions) -> Beside:
         """Whom to tell what happens to one batch."""
-        similarity = SimilarityWatcher.of(batch, transformer)
+        similarity = SimilarityWatcher.of(regions, transformer)
         similarities = self.sums.setdefault("similarity", empty_similarity(self._model, transformer))
         if batch.labels is None:
             return Beside(_nothing, similarity, lambda: similarity.add_to(similarities.means, batch.patient_ids))
@@ -35,12 +35,12 @@ class SimilarityAndOrgans:
             similarity.add_to(similarities.means, batch.patient_ids)
             organs.add_to(masses.means, batch.patient_ids)
 
-        return Beside(organs, similarity, add)
+        return Beside(organs.image, similarity, add)
 
     def measures(self) -> dict[str, PatientMeasures]:
         """What there is, `similarity` and `organs`, per patient."""
         return {name: sums.measures() for name, sums in self.sums.items()}
 
 
-def _nothing(_: AttentionCall, _maps: Tensor) -> None:
+def _nothing(_image: int, _maps: Tensor) -> None:
     """Nobody asks for the attention."""

@@ -1,15 +1,18 @@
 """The slices that the permuted twin sees: a sample that is the same however the slices are dealt out."""
 
 import hashlib
+import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from trimformer.attention.measures.region_measures import Values
+from trimformer.attention.measures.regions import foreground_of
 from trimformer.attention.measures.sums import PatientMeans
 from trimformer.data.batch import Batch
 from trimformer.records.profile import REGIONS, TWIN_SHARE
@@ -18,13 +21,22 @@ NO_TOKENS = 1.0
 """The draw of a slice that has no tokens in a region: it is seen only where no slice has any."""
 
 
-@dataclass
-class _Taken:
-    """The slices of one batch that count in one region."""
+class Watched(Protocol):
+    """What was measured of one batch."""
 
-    indices: list[int] = field(default_factory=list)
-    anew: set[str] = field(default_factory=set)
-    """Patients whose earlier slices no longer count."""
+    def values(self) -> Values:
+        """Every measure, slices first."""
+
+    def weights(self) -> Mapping[str, Tensor]:
+        """How much each slice counts in each region, (batch,) or (batch, blocks)."""
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """A slice that the twin has to see, as a batch of its own, and the regions in which it counts."""
+
+    batch: Batch
+    regions: set[str]
 
 
 class TwinMeans:
@@ -32,17 +44,20 @@ class TwinMeans:
 
     A slice counts in a region where its draw, a number from 0 to 1 made from its pixels and its patient, is below
     `TWIN_SHARE`; of a patient without such a slice, the slice with the lowest draw counts. So parts of the data,
-    measured anywhere, have the sample of the whole between them.
+    measured anywhere, have the sample of the whole between them. Slices wait until they fill a batch: one that no
+    longer counts by then is never seen.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, watch: Callable[[Batch], Watched]) -> None:
+        """Make means of what `watch` measures when the twin sees a batch."""
         self.means = PatientMeans()
+        self._watch = watch
         self._lowest: dict[str, dict[str, float]] = {region: {} for region in REGIONS}
         self._seen: Counter[str] = Counter()
-        self._taken: dict[str, _Taken] = {}
+        self._waiting: list[_Waiting] = []
 
-    def choose(self, batch: Batch, weights: Mapping[str, Tensor]) -> tuple[Batch, list[int]] | None:
-        """The slices that the twin has to see, as a batch of their own, and which of the batch they are.
+    def consider(self, batch: Batch, weights: Mapping[str, Tensor]) -> None:
+        """Choose the slices that the twin has to see, and show it those that wait when they are as many as these.
 
         Args:
             batch: The slices, of named patients.
@@ -50,24 +65,24 @@ class TwinMeans:
         """
         self.means.meet(batch.patient_ids)
         drawn = [slice_draw(image, name) for image, name in zip(batch.images, batch.patient_ids, strict=True)]
-        for region in REGIONS:
-            has_tokens = (weights[region].flatten(1) if weights[region].ndim > 1 else weights[region][:, None]) > 0
-            draws = np.where(has_tokens.any(dim=1).cpu().numpy(), drawn, NO_TOKENS)
-            self._taken[region] = self._take(region, batch.patient_ids, draws.tolist())
-        indices = sorted({index for taken in self._taken.values() for index in taken.indices})
-        if not indices:
-            return None
-        chosen = torch.tensor(indices, device=batch.images.device)
-        foreground = None if batch.foreground is None else batch.foreground[chosen]
-        names = tuple(batch.patient_ids[index] for index in indices)
-        return Batch(batch.images[chosen], None, names, batch.spacing_mm, foreground), indices
+        has_tokens = {name: (weights[name].reshape(len(drawn), -1) > 0).any(dim=1).tolist() for name in REGIONS}
+        for index, patient_id in enumerate(batch.patient_ids):
+            draws = {name: drawn[index] if has_tokens[name][index] else NO_TOKENS for name in REGIONS}
+            if regions := {name for name in REGIONS if self._counts(name, patient_id, draws[name])}:
+                self._wait(_Waiting(_one_slice(batch, index), regions))
+        if len(self._waiting) >= len(drawn):
+            self.see()
 
-    def add(self, batch: Batch, indices: Sequence[int], values: Values, weights: Mapping[str, Tensor]) -> None:
-        """Add what the twin did on the slices that were chosen last."""
-        for region, taken in self._taken.items():
-            for patient_id in taken.anew:
-                self.means.forget(patient_id, f"{region}/")
-            rows = [row for row, index in enumerate(indices) if index in taken.indices]
+    def see(self) -> None:
+        """Show the twin the slices that wait, and add what it does."""
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        batch = _together([each.batch for each in waiting])
+        watched = self._watch(batch)
+        values, weights = watched.values(), watched.weights()
+        for region in REGIONS:
+            rows = [row for row, each in enumerate(waiting) if region in each.regions]
             of_region = {name: value[rows] for name, value in values.items() if name.startswith(f"{region}/")}
             self.means.add([batch.patient_ids[row] for row in rows], of_region, weights[region][rows])
 
@@ -79,20 +94,45 @@ class TwinMeans:
         """How many slices of each patient count, of those that have tokens at all."""
         return tuple(self._seen[patient_id] for patient_id in self._lowest["all"])
 
-    def _take(self, region: str, patient_ids: Sequence[str], draws: Sequence[float]) -> _Taken:
-        taken, lowest = _Taken(), self._lowest[region]
-        for index, (patient_id, draw) in enumerate(zip(patient_ids, draws, strict=True)):
-            before = lowest.get(patient_id, np.inf)
-            if draw >= max(before, TWIN_SHARE):
-                continue
-            if before >= TWIN_SHARE:  # what counted so far did so for want of a better one
-                taken.anew.add(patient_id)
-                taken.indices = [each for each in taken.indices if patient_ids[each] != patient_id]
-            taken.indices.append(index)
-            lowest[patient_id] = min(before, draw)
-            if region == "all":
-                self._seen[patient_id] = 1 if before >= TWIN_SHARE else self._seen[patient_id] + 1
-        return taken
+    def _counts(self, region: str, patient_id: str, draw: float) -> bool:
+        lowest = self._lowest[region]
+        before = lowest.get(patient_id, math.inf)
+        if draw >= max(before, TWIN_SHARE):
+            return False
+        if before >= TWIN_SHARE:  # what counted so far did so for want of a better one
+            self._forget(region, patient_id)
+        lowest[patient_id] = min(before, draw)
+        if region == "all":
+            self._seen[patient_id] = 1 if before >= TWIN_SHARE else self._seen[patient_id] + 1
+        return True
+
+    def _forget(self, region: str, patient_id: str) -> None:
+        self.means.forget(patient_id, f"{region}/")
+        for each in self._waiting:
+            if each.batch.patient_ids == (patient_id,):
+                each.regions.discard(region)
+        self._waiting = [each for each in self._waiting if each.regions]
+
+    def _wait(self, one: _Waiting) -> None:
+        """Slices wait together where they can be one batch."""
+        if self._waiting:
+            other = self._waiting[0].batch
+            if (other.images.shape, other.spacing_mm) != (one.batch.images.shape, one.batch.spacing_mm):
+                self.see()
+        self._waiting.append(one)
+
+
+def _one_slice(batch: Batch, index: int) -> Batch:
+    """A copy of one slice: a view would keep the whole batch."""
+    foreground = None if batch.foreground is None else batch.foreground[index : index + 1].clone()
+    images = batch.images[index : index + 1].clone()
+    return Batch(images, None, batch.patient_ids[index : index + 1], batch.spacing_mm, foreground)
+
+
+def _together(batches: Sequence[Batch]) -> Batch:
+    names = tuple(name for batch in batches for name in batch.patient_ids)
+    foreground = torch.cat([foreground_of(batch) for batch in batches])
+    return Batch(torch.cat([batch.images for batch in batches]), None, names, batches[0].spacing_mm, foreground)
 
 
 def slice_draw(image: Tensor, patient_id: str) -> float:

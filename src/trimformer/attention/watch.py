@@ -1,26 +1,23 @@
 """One batch through a sequence of blocks, measured block by block while it runs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from jaxtyping import Bool
 from torch import Tensor, nn
 
-from trimformer.attention.beside import Beside
-from trimformer.attention.measures.geometry import Region, covering_tokens, token_distances
-from trimformer.attention.measures.region_measures import RegionMeasures, Values, named
-from trimformer.attention.measures.region_sums import RegionSums
-from trimformer.attention.measures.rollout import HeadProducts, half_identity, head_products, norm_weighted
+from trimformer.attention.beside import Beside, BesideOf
+from trimformer.attention.calls.fused import part_of
+from trimformer.attention.measures.region_measures import Values, named
+from trimformer.attention.measures.region_sums import Parts, RegionSums, joined
+from trimformer.attention.measures.regions import Regions, regions_of
+from trimformer.attention.measures.rollout import Added, HeadProducts, half_identity, head_products
 from trimformer.attention.transformer.blocks import Transformer
 from trimformer.attention.transformer.observe import AttentionCall, observe_attention
 from trimformer.attention.transformer.states import run_blocks
-from trimformer.attention.transformer.token_grid import TokenGrid
 from trimformer.data.batch import Batch
 from trimformer.records.errors import UserError
-
-Regions = dict[str, RegionMeasures]
-"""By the names of `records.profile.REGIONS`."""
 
 
 class AllBlocksSeenError(Exception):
@@ -41,33 +38,35 @@ class Watcher:
         self._products = products
         self._beside = beside
         self._rollouts: dict[str, Tensor] = {}
-        self._blocks: list[Values] = []
-        self._sums = RegionSums([measure.region for measure in regions.values()])
+        self._parts: list[list[Parts]] = []
+        self._fields: list[Values] = []
+        measures = regions.values()
+        self._sums = RegionSums([each.region for each in measures], [each.weights for each in measures])
 
     def __call__(self, call: AttentionCall) -> None:
-        """Measure one block; after the last one the forward pass is ended, unless its states are wanted as well."""
-        maps = call.maps()
-        mean = maps.mean(dim=1)
-        self.num_heads = maps.shape[1]
-        self.mean_maps.append(self._grid.of_patches(mean))
+        """Measure one block; after the last one the forward pass is ended, unless its states are wanted as well.
+
+        The images come one after the other, so that their maps are read from the processor's cache and not from memory.
+        """
         if call.index not in self._products:
             self._products[call.index] = head_products(call)
-        weighted = norm_weighted(call, maps, self._products[call.index])
-        steps = {"norm_weighted": weighted, "half_residual": half_identity(mean)}
-        for name, step in steps.items():
-            self._rollouts[name] = step @ self._rollouts[name] if name in self._rollouts else step
-        fields = {name: self._grid.of_patches(rollout) for name, rollout in self._rollouts.items()}
-        fields["per_block"] = self.mean_maps[-1]
-        prefix = self._grid.num_prefix_tokens  # measures renormalise rows by themselves
-        self._blocks.append(self._measure(maps[..., prefix:, prefix:], fields))
-        if self._beside is not None:
-            self._beside.attention(call, maps)
-        elif call.index == self._num_blocks - 1:
+        added = Added.of(call, self._products[call.index])
+        self._parts.append([])
+        means, weighted = zip(*(self._image(call, added, image) for image in range(len(call.query))), strict=True)
+        self._roll_out({"norm_weighted": torch.stack(weighted), "half_residual": half_identity(torch.stack(means))})
+        self.mean_maps.append(self._grid.of_patches(torch.stack(means)))
+        self._measure_fields()
+        if self._beside is None and call.index == self._num_blocks - 1:
             raise AllBlocksSeenError
 
     def values(self) -> Values:
         """Every measure as (batch, blocks, heads), every field's as (batch, blocks)."""
-        return {name: torch.stack([block[name] for block in self._blocks], dim=1) for name in self._blocks[0]}
+        values = {name: torch.stack([block[name] for block in self._fields], dim=1) for name in self._fields[0]}
+        sums = self._sums.of_parts(joined(self._parts))  # all blocks at once: there are many small steps
+        for (region, measure), of_region in zip(self._regions.items(), sums, strict=True):
+            measured = named(region, measure.of_sums(of_region))
+            values |= {name: value.unflatten(1, (-1, self.num_heads)) for name, value in measured.items()}
+        return values
 
     def weights(self) -> dict[str, Tensor]:
         """How much each slice counts in each region: its queries there, (batch,)."""
@@ -75,21 +74,37 @@ class Watcher:
 
     def uniform(self) -> Values:
         """Every measure of uniform attention on the same slices: (batch,)."""
-        return uniform_values(self._regions)
+        uniform = (named(region, measure.uniform()) for region, measure in self._regions.items())
+        return {name: value for values in uniform for name, value in values.items()}
 
     def example_maps(self) -> list[Tensor]:
         """The head-mean maps (batch, queries, keys) of every block; none of volumes, which no page shows."""
         return self.mean_maps if len(self._grid.grid_size) == 2 else []
 
-    def _measure(self, maps: Tensor, fields: dict[str, Tensor]) -> Values:
-        values: Values = {}
+    def _image(self, call: AttentionCall, added: Added, image: int) -> tuple[Tensor, Tensor]:
+        """Take what is wanted of one image's maps; return their mean over the heads and their `norm_weighted` step."""
+        maps = part_of(call, slice(image, image + 1)).maps()
+        self.num_heads = maps.shape[1]
+        prefix = self._grid.num_prefix_tokens  # measures renormalise rows by themselves
+        self._parts[-1].append(self._sums.parts(maps[..., prefix:, prefix:], slice(image, image + 1)))
+        if self._beside is not None:
+            self._beside.attention(image, maps[0])
+        return maps[0].mean(dim=0), added.step(image, maps[0])
+
+    def _roll_out(self, steps: Mapping[str, Tensor]) -> None:
+        for name, step in steps.items():
+            self._rollouts[name] = step @ self._rollouts[name] if name in self._rollouts else step
+
+    def _measure_fields(self) -> None:
+        fields = {name: self._grid.of_patches(rollout) for name, rollout in self._rollouts.items()}
+        fields["per_block"] = self.mean_maps[-1]
         together = torch.stack(list(fields.values()), dim=1)
-        sums, field_sums = self._sums(maps), self._sums(together, entropy=False)
-        for (region, measure), of_maps, of_fields in zip(self._regions.items(), sums, field_sums, strict=True):
-            values |= named(region, measure.of_sums(of_maps))
-            for measured, row in measure.of_fields(together, of_fields).items():
+        values: Values = {}
+        sums = self._sums(together, entropy=False)
+        for (region, measure), of_region in zip(self._regions.items(), sums, strict=True):
+            for measured, row in measure.of_fields(together, of_region).items():
                 values |= {f"{region}/{name}/{measured}": row[:, index] for index, name in enumerate(fields)}
-        return values
+        self._fields.append(values)
 
 
 @dataclass(frozen=True)
@@ -116,13 +131,19 @@ class SequenceSubject:
         """What a profile says of networks that are no such sequence."""
         return {}
 
-    def watch(self, batch: Batch, beside: Beside | None = None) -> Watcher:
-        """Run the model on a batch and measure each of its blocks; `beside` is told what happens on the way.
+    def on(self, model: nn.Module) -> "SequenceSubject":
+        """The same for a deep copy of the model, with other weights."""
+        return SequenceSubject(model, self.transformer.in_copy(self.model, model))
+
+    def watch(self, batch: Batch, beside_of: BesideOf | None = None) -> Watcher:
+        """Run the model on a batch and measure each of its blocks; `beside_of` names who is told on the way.
 
         Raises:
             UserError: Not every block ran its attention where it can be seen.
         """
-        watcher = Watcher(self.transformer, regions_of(batch, self.transformer.grid), self.products, beside)
+        regions = regions_of(batch, self.transformer.grid)
+        beside = None if beside_of is None else beside_of(batch, self.transformer, regions)
+        watcher = Watcher(self.transformer, regions, self.products, beside)
         try:
             with observe_attention(self.transformer.blocks, watcher):
                 if beside is not None:
@@ -142,30 +163,3 @@ def blocks_missing(seen: int, expected: int) -> UserError:
         f"{seen} of {expected} blocks seen",
         "Give a network whose blocks all run on every image.",
     )
-
-
-def uniform_values(regions: Regions) -> Values:
-    """Every measure of uniform attention: (batch,)."""
-    values: Values = {}
-    for region, measure in regions.items():
-        tokens = measure.region.tokens
-        maps = torch.full((len(tokens), 1, tokens.shape[1], tokens.shape[1]), 1 / tokens.shape[1], device=tokens.device)
-        values |= {name: value[:, 0] for name, value in named(region, measure(maps)).items()}
-    return values
-
-
-def regions_of(batch: Batch, grid: TokenGrid) -> Regions:
-    """The measures on foreground patches and on all patches of a batch."""
-    patches, size, device = grid.patch_sizes, grid.grid_size, batch.images.device
-    sides_mm = tuple(patch * side for patch, side in zip(patches, batch.spacing_mm, strict=True))
-    pixels = token_distances(size, tuple(map(float, patches))).to(device, torch.float32)
-    millimetres = token_distances(size, sides_mm).to(device, torch.float32)
-    foreground = covering_tokens(foreground_of(batch), patches)
-    every = Region.of(torch.ones_like(foreground[:1]), pixels, millimetres)  # the same on every slice
-    regions = {"foreground": Region.of(foreground, pixels, millimetres), "all": every.repeated(len(foreground))}
-    return {name: RegionMeasures(region) for name, region in regions.items()}
-
-
-def foreground_of(batch: Batch) -> Bool[Tensor, "batch *size"]:
-    """The pixels that count; none where the batch does not tell."""
-    return torch.zeros_like(batch.images[:, 0], dtype=torch.bool) if batch.foreground is None else batch.foreground

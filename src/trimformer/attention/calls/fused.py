@@ -43,6 +43,15 @@ class Heads:
         return self.scores().softmax(dim=-1)
 
 
+def part_of(heads: Heads, images: slice, queries: slice = slice(None)) -> Heads:
+    """Some images, or windows, of what an attention mixes, and some of their queries; nothing is copied."""
+    mask = heads.mask
+    if mask is not None:
+        shape = (*heads.query.shape[:3], heads.key.shape[2])
+        mask = mask.expand(shape)[images, :, queries]
+    return Heads(heads.query[images, :, queries], heads.key[images], heads.value[images], heads.scale, mask)
+
+
 See = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], None]
 """Is told a function of torch and its arguments."""
 

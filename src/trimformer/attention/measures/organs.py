@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from trimformer.attention.calls.fused import part_of
 from trimformer.attention.measures.geometry import covering_tokens
 from trimformer.attention.measures.measure_sums import Arrays, MeasureSums, known_of
 from trimformer.attention.measures.sums import PatientMeans
@@ -102,16 +103,21 @@ class OrganWatcher:
         """
         return cls(cover_of(batch, tuple(organs), transformer.grid.patch_sizes), transformer.grid)
 
-    def __call__(self, call: AttentionCall, maps: Tensor | None = None) -> None:
-        """Sum the maps of one block, which are computed unless they are at hand."""
-        maps = call.maps() if maps is None else maps
-        self._masses.append(organ_mass(self._grid.of_patches(maps), self.cover))
+    def __call__(self, call: AttentionCall) -> None:
+        """Sum the maps of one block."""
+        for image in range(len(call.query)):
+            self.image(image, part_of(call, slice(image, image + 1)).maps()[0])
+
+    def image(self, image: int, maps: Float[Tensor, "heads queries keys"]) -> None:
+        """Sum the maps of one image, counted in the batch, in one block; blocks come one after the other."""
+        prefix = self._grid.num_prefix_tokens
+        self._masses.append(organ_mass(maps[:, prefix:, prefix:], self.cover[image]))
 
     def add_to(self, means: PatientMeans, patient_ids: tuple[str, ...]) -> None:
         """Add the slices of this pass; every query counts once, whatever its slice."""
-        masses, cover = torch.stack(self._masses, dim=1), self.cover
-        values = {"mass": masses, "uniform": uniform_mass(cover), "queries": cover.sum(dim=1)}
-        means.add(patient_ids, values, torch.ones(len(cover)))
+        masses = torch.stack(self._masses).unflatten(0, (-1, len(self.cover))).transpose(0, 1)
+        values = {"mass": masses, "uniform": uniform_mass(self.cover), "queries": self.cover.sum(dim=1)}
+        means.add(patient_ids, values, torch.ones(len(self.cover)))
 
 
 def cover_of(batch: Batch, organs: tuple[int, ...], patch_sizes: tuple[int, ...]) -> Cover:
@@ -129,11 +135,12 @@ def cover_of(batch: Batch, organs: tuple[int, ...], patch_sizes: tuple[int, ...]
 
 
 def organ_mass(
-    maps: Float[Tensor, "batch heads queries keys"], cover: Cover
-) -> Float[Tensor, "batch heads query_organs key_organs"]:
-    """The attention of all queries on organ a that lies on keys of organ b, summed over those queries."""
+    maps: Float[Tensor, "heads queries keys"], cover: Float[Tensor, "tokens organs"]
+) -> Float[Tensor, "heads query_organs key_organs"]:
+    """The share of attention of all queries on organ a that lies on keys of organ b, summed over those queries."""
     cover = cover.to(maps.dtype)
-    return cover.transpose(1, 2)[:, None] @ (maps @ cover[:, None])
+    on_organs = maps @ cover
+    return cover.T @ (on_organs / maps.sum(dim=-1, keepdim=True))
 
 
 def uniform_mass(cover: Cover) -> Float[Tensor, "batch query_organs key_organs"]:

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from trimformer.attention.measures.geometry import Region
 from trimformer.attention.measures.measure_sums import Arrays, MeasureSums, known_of
 from trimformer.attention.measures.region_measures import FAR_QUERY, Values
+from trimformer.attention.measures.regions import regions_of
 from trimformer.attention.measures.sums import PatientMeans
 from trimformer.attention.measures.token_gradients import Fields, sample_field, token_fields
 from trimformer.attention.transformer.blocks import Transformer
 from trimformer.attention.transformer.evaluating import evaluating
 from trimformer.attention.transformer.passes import batches_with_transformer, without_weight_gradients
-from trimformer.attention.watch import regions_of
 from trimformer.data.batch import Batch
 from trimformer.records.patient_measures import PatientMeasures
 

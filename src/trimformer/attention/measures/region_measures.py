@@ -24,21 +24,35 @@ SINK = 5.0
 class RegionMeasures:
     """The measures of science.md on one batch's region."""
 
-    def __init__(self, region: Region) -> None:
+    def __init__(self, region: Region, weights: Tensor | None = None) -> None:
+        """Make ready for the region, of which `region_weights` may be at hand."""
         self.region = region
-        self._counts = region_weights(region).sum(dim=-1)  # batch, queries, 4: the sums of a map of ones
+        self.weights = region_weights(region) if weights is None else weights
+        self._counts = self.weights.sum(dim=-1)  # batch, queries, 4: the sums of a map of ones
 
     def __call__(self, maps: Float[Tensor, "batch heads queries keys"]) -> Values:
         """Every measure of `records.profile.MEASURES`; NaN where a slice has no token in the region.
 
         Where several regions or fields are measured, `of_sums` and `of_field` share the passes over the maps.
         """
-        (sums,) = RegionSums([self.region])(maps)
+        (sums,) = RegionSums([self.region], [self.weights])(maps)
         return self.of_sums(sums)
+
+    def uniform(self) -> Values:
+        """Every measure of uniform attention, (batch,): of a map of ones, whose sums are known."""
+        tokens, counts = self.region.tokens[:, None], self._counts[:, None]
+        one, (others, px, mm, far) = torch.ones_like(counts[..., 0]), counts.unbind(dim=-1)
+        even = tokens / self.region.num_tokens[:, None, None]
+        values = self.of_sums(Sums(others, px, mm, far, others + one, one, torch.zeros_like(one), even))
+        return {name: value[:, 0] for name, value in values.items()}
+
+    def repeated(self, batch: int) -> "RegionMeasures":
+        """Those of one slice for each of several that are alike."""
+        return RegionMeasures(self.region.repeated(batch), self.weights.expand(batch, -1, -1, -1))
 
     def field(self, field: Float[Tensor, "batch queries keys"]) -> Values:
         """`records.profile.FIELD_MEASURES` of a receptive field: a row-stochastic matrix over all tokens."""
-        (sums,) = RegionSums([self.region])(field[:, None], entropy=False)
+        (sums,) = RegionSums([self.region], [self.weights])(field[:, None], entropy=False)
         return {name: value[:, 0] for name, value in self.of_fields(field[:, None], sums).items()}
 
     def of_sums(self, sums: Sums) -> Values:

@@ -1,5 +1,7 @@
 """Attention followed through the blocks: from which input tokens does a token's state come?"""
 
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -34,18 +36,8 @@ def norm_weighted(
         maps: Its attention after the softmax.
         products: `head_products` of the block, where they are at hand from an earlier batch.
     """
-    weight = call.output_weight().detach()
-    products = head_products(call) if products is None else products
-    heads = call.value.transpose(1, 2).to(weight.dtype)  # batch, keys, heads, depth
-    gram = _gram(heads, products).to(maps.dtype)
-    inputs = call.block_input.to(weight.dtype)
-    towards = ((inputs @ weight).view_as(heads) * heads).sum(dim=-1)  # batch, keys, heads: x_j W_O^h v_j^h
-    diagonal = maps.diagonal(dim1=-2, dim2=-1).transpose(1, 2)
-    residual = 2 * (diagonal * towards).sum(dim=-1) + inputs.square().sum(dim=-1)  # the residual is added once
-    squares = _quadratic_forms(maps, gram)
-    squares.diagonal(dim1=-2, dim2=-1).add_(residual)
-    norms = squares.clamp(min=0).sqrt()
-    return norms / norms.sum(dim=-1, keepdim=True)
+    added = Added.of(call, head_products(call) if products is None else products)
+    return torch.stack([added.step(image, of_image) for image, of_image in enumerate(maps)])
 
 
 def head_products(call: AttentionCall) -> HeadProducts:
@@ -54,24 +46,51 @@ def head_products(call: AttentionCall) -> HeadProducts:
     return weight.T @ weight
 
 
+@dataclass(frozen=True)
+class Added:
+    """What the heads and the residual add of each key, by the products of these vectors with each other."""
+
+    gram: Float[Tensor, "batch keys heads heads"]
+    towards: Float[Tensor, "batch keys heads"]
+    """x_j W_O^h v_j^h."""
+    residual: Float[Tensor, "batch keys"]
+    """x_j x_j."""
+
+    @classmethod
+    def of(cls, call: AttentionCall, products: HeadProducts) -> "Added":
+        """What a block adds, whose `head_products` are at hand."""
+        weight = call.output_weight().detach()
+        heads = call.value.transpose(1, 2).to(weight.dtype)  # batch, keys, heads, depth
+        inputs = call.block_input.to(weight.dtype)
+        towards = (inputs @ weight).view_as(heads).mul_(heads).sum(dim=-1)
+        return cls(_gram(heads, products), towards, inputs.square().sum(dim=-1))
+
+    def step(self, image: int, maps: Float[Tensor, "heads queries keys"]) -> Float[Tensor, "queries keys"]:
+        """The `norm_weighted` step of one image; one at a time, its maps stay in the processor's cache."""
+        squares = _quadratic_forms(maps, self.gram[image].to(maps.dtype))
+        own = maps.diagonal(dim1=-2, dim2=-1).T  # keys, heads
+        residual = 2 * (own * self.towards[image]).sum(dim=-1) + self.residual[image]  # which is added once
+        squares.diagonal().add_(residual)
+        norms = squares.clamp_(min=0).sqrt_()
+        return norms / norms.sum(dim=-1, keepdim=True)
+
+
 def _gram(heads: Float[Tensor, "batch keys heads depth"], products: HeadProducts) -> Tensor:
     """The products of what every two heads add of each key: (batch, keys, heads, heads), each pair computed once."""
     *leading, num_heads, depth = heads.shape
     flat = heads.reshape(-1, num_heads, depth)
     gram = flat.new_empty(len(flat), num_heads, num_heads)
+    room = flat.new_empty(flat.numel())  # for one head after the other: new memory costs as much as the product
     for head in range(num_heads):
         begin = head * depth
-        added = flat[:, head] @ products[begin : begin + depth, begin:]
-        row = (added.view(len(flat), -1, depth) * flat[:, head:]).sum(dim=-1)
+        added = room[: len(flat) * (num_heads - head) * depth].view(len(flat), -1)
+        torch.mm(flat[:, head], products[begin : begin + depth, begin:], out=added)
+        row = added.view(len(flat), -1, depth).mul_(flat[:, head:]).sum(dim=-1)
         gram[:, head, head:], gram[:, head:, head] = row, row
     return gram.view(*leading, num_heads, num_heads)
 
 
-def _quadratic_forms(maps: Float[Tensor, "batch heads queries keys"], gram: Tensor) -> Field:
-    """a^T G_j a for the heads' attention a to key j; image by image, so that it stays in the processor's cache."""
-    num_heads, num_queries, num_keys = maps.shape[1:]
-    forms = []
-    for image, of_keys in zip(maps, gram, strict=True):
-        by_key = image.flatten(0, 1).t().contiguous().view(num_keys, num_heads, num_queries)
-        forms.append((of_keys @ by_key).mul_(by_key).sum(dim=1).T)
-    return torch.stack(forms)
+def _quadratic_forms(maps: Float[Tensor, "heads queries keys"], gram: Tensor) -> Float[Tensor, "queries keys"]:
+    """a^T G_j a for the heads' attention a to key j."""
+    by_key = maps.transpose(1, 2).contiguous().transpose(0, 1)  # keys, heads, queries
+    return (gram @ by_key).mul_(by_key).sum(dim=1).T

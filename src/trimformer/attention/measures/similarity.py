@@ -11,12 +11,12 @@ from torch.nn import functional as F
 
 from trimformer.attention.measures.measure_sums import Arrays, MeasureSums, known_of
 from trimformer.attention.measures.region_measures import Values, named
+from trimformer.attention.measures.regions import Regions, regions_of
 from trimformer.attention.measures.sums import PatientMeans
 from trimformer.attention.transformer.blocks import Transformer
 from trimformer.attention.transformer.evaluating import evaluating
 from trimformer.attention.transformer.passes import batches_with_transformer
 from trimformer.attention.transformer.states import run_blocks
-from trimformer.attention.watch import regions_of
 from trimformer.data.batch import Batch
 from trimformer.records.patient_measures import PatientMeasures
 
@@ -59,7 +59,7 @@ def similarity_sums(model: nn.Module, batches: Iterable[Batch | Tensor]) -> Meas
     sums = empty_similarity(model, transformer)
     with evaluating(model), torch.inference_mode():
         for batch in told:
-            watcher = SimilarityWatcher.of(batch, transformer)
+            watcher = SimilarityWatcher.of(regions_of(batch, transformer.grid), transformer)
             run_blocks(model, transformer, batch.images, watcher)
             watcher.add_to(sums.means, batch.patient_ids)
     return sums
@@ -84,31 +84,30 @@ class SimilarityWatcher:
         self.tokens = tokens
         self._num_prefix_tokens = num_prefix_tokens
         self._grams: list[Tensor] = []
-        self._changes: list[Tensor] = []
+        self._cosines: list[Tensor] = []
         self._previous: Tensor | None = None
 
     @classmethod
-    def of(cls, batch: Batch, transformer: Transformer) -> "SimilarityWatcher":
+    def of(cls, regions: Regions, transformer: Transformer) -> "SimilarityWatcher":
         """The watcher of a batch's foreground patches, and of all."""
-        regions = regions_of(batch, transformer.grid)
         tokens = {name: measure.region.tokens for name, measure in regions.items()}
         return cls(tokens, transformer.grid.num_prefix_tokens)
 
     def __call__(self, _depth: int, states: Float[Tensor, "batch tokens width"]) -> None:
         """Keep what the comparison needs: products of tokens, not the states."""
         patches = states[:, self._num_prefix_tokens :]
-        patches = patches.to(torch.promote_types(patches.dtype, torch.float32))
-        self._grams.append(gram(patches))
+        directions = F.normalize(patches.to(torch.promote_types(patches.dtype, torch.float32)), dim=-1)
+        self._grams.append(gram(patches.to(directions.dtype)))
         if self._previous is not None:
-            self._changes.append(1 - F.cosine_similarity(self._previous, patches, dim=-1))
-        self._previous = patches.clone()
+            self._cosines.append(self._previous.mul_(directions).sum(dim=-1))
+        self._previous = directions
 
     def values(self) -> Values:
         """`"{region}/hsic"` (batch, depths, depths) and `"{region}/block_influence"` (batch, blocks), NaN where empty.
 
         Block influence is 1 - the mean over tokens of cos(x_l, x_(l+1)) (Men et al. 2024, ShortGPT, equation 1).
         """
-        grams, changes, values = torch.stack(self._grams), torch.stack(self._changes, dim=1), Values()
+        grams, changes, values = torch.stack(self._grams), 1 - torch.stack(self._cosines, dim=1), Values()
         for region, tokens in self.tokens.items():
             counts = tokens.sum(dim=1)
             influence = (changes * tokens[:, None]).sum(dim=-1) / counts[:, None]
@@ -136,20 +135,24 @@ def unbiased_hsic(grams: Grams, tokens: Bool[Tensor, "batch tokens"]) -> Float[T
     [tr(K L) + (1' K 1)(1' L 1) / ((n - 1)(n - 2)) - 2 / (n - 2) 1' K L 1] / (n (n - 3)), diagonals of K and L zero.
     NaN for a slice with fewer than 4 tokens.
     """
-    marked = tokens.double()
-    pairs = marked[:, :, None] * marked[:, None, :]
-    pairs.diagonal(dim1=1, dim2=2).zero_()
-    hsics = []
-    for slice_grams, slice_pairs in zip(grams.unbind(dim=1), pairs, strict=True):  # one by one: float64 is large
-        kept = slice_grams.double() * slice_pairs
-        n, rows = float(slice_pairs.any(dim=1).sum()), kept.sum(dim=-1)
-        traces, totals = kept.flatten(1) @ kept.flatten(1).T, rows.sum(dim=-1)
-        if n < 4:
-            hsics.append(torch.full_like(traces, torch.nan))
-            continue
-        crossed = totals[:, None] * totals / ((n - 1) * (n - 2)) - 2 / (n - 2) * (rows @ rows.T)
-        hsics.append((traces + crossed) / (n * (n - 3)))
-    return torch.stack(hsics)
+    return torch.stack(
+        [_hsic(of_slice, of_tokens) for of_slice, of_tokens in zip(grams.unbind(dim=1), tokens, strict=True)]
+    )
+
+
+def _hsic(
+    grams: Float[Tensor, "depths tokens tokens"], tokens: Bool[Tensor, " tokens"]
+) -> Float[Tensor, "depths depths"]:
+    """Of one slice: float64 is large."""
+    n = int(tokens.sum())
+    if n < 4:
+        return grams.new_full((len(grams), len(grams)), torch.nan, dtype=torch.float64)
+    kept = (grams if n == len(tokens) else grams[:, tokens][:, :, tokens]).to(torch.float64, copy=True)
+    kept.diagonal(dim1=1, dim2=2).zero_()
+    flat, rows = kept.flatten(1), kept.sum(dim=-1)
+    traces, totals = flat @ flat.T, rows.sum(dim=-1)
+    crossed = totals[:, None] * totals / ((n - 1) * (n - 2)) - 2 / (n - 2) * (rows @ rows.T)
+    return (traces + crossed) / (n * (n - 3))
 
 
 def cka(hsic: Float[np.ndarray, "*patients depths depths"]) -> Float[np.ndarray, "*patients depths depths"]:

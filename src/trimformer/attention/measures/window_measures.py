@@ -1,14 +1,14 @@
 """The measures of one block with windows, stages or reduced keys, image by image and a few windows at a time."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool
 from torch import Tensor
 from torch.nn import functional as F
 
-from trimformer.attention.calls.fused import Heads
+from trimformer.attention.calls.fused import Heads, part_of
 from trimformer.attention.calls.head_axis import HeadAxis
 from trimformer.attention.calls.token_places import TokenPlaces
 from trimformer.attention.measures.geometry import MIN_TOKENS
@@ -164,14 +164,3 @@ def region_of(
         tokens.in_slots(each, missing=False) for tokens, each in zip((block.queries, block.keys), marked, strict=True)
     )
     return WindowRegion(queries, keys, Horizon(**horizon), block.keys)
-
-
-def part_of(heads: Heads, windows: slice, queries: slice = slice(None)) -> Heads:
-    """Some windows of what an attention mixes, and some of their queries; nothing is copied."""
-    mask = heads.mask
-    if mask is not None:
-        shape = (*heads.query.shape[:3], heads.key.shape[2])
-        mask = mask.expand(shape)[windows, :, queries]
-    return replace(
-        heads, query=heads.query[windows, :, queries], key=heads.key[windows], value=heads.value[windows], mask=mask
-    )

@@ -1,7 +1,7 @@
 """The transformer inside any network: its blocks in their order, and what lies between attention and residual."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -24,7 +24,7 @@ class AttentionBlock:
     module: nn.Module
     projection: nn.Linear
     """W_O, which mixes the heads."""
-    layer_scale: Tensor | None = None
+    layer_scale: nn.Parameter | None = None
     """What multiplies the output of W_O, channel by channel."""
     tokens_first: bool = False
     """Whether the block takes (tokens, batch, width) and not (batch, tokens, width)."""
@@ -43,6 +43,21 @@ class Transformer:
     def names(self) -> tuple[str, ...]:
         """The blocks' names."""
         return tuple(block.name for block in self.blocks)
+
+    def in_copy(self, model: nn.Module, copied: nn.Module) -> "Transformer":
+        """The transformer of a deep copy of the network, which need not be looked at again."""
+        modules: dict[nn.Module, Any] = dict(zip(model.modules(), copied.modules(), strict=True))
+        weights: dict[nn.Parameter | None, nn.Parameter] = dict(zip(model.parameters(), copied.parameters(), strict=True))
+        blocks = (
+            replace(
+                block,
+                module=modules[block.module],
+                projection=modules[block.projection],
+                layer_scale=weights.get(block.layer_scale),
+            )
+            for block in self.blocks
+        )
+        return replace(self, blocks=tuple(blocks))
 
 
 def own_transformer(model: nn.Module) -> Transformer | None:
@@ -120,7 +135,7 @@ def _block(model: nn.Module, name: str, events: Sequence[Event]) -> AttentionBlo
     return AttentionBlock(name, module, projection, _layer_scale(after), tokens_first, attention.head_axis)
 
 
-def _layer_scale(after: Sequence[Event]) -> Tensor | None:
+def _layer_scale(after: Sequence[Event]) -> nn.Parameter | None:
     """The vector that multiplies every token right after W_O, if such a module comes there."""
     following = next((event.module for event in after if any(True for _ in event.module.parameters())), nn.Identity())
     parameters = list(following.parameters())
@@ -128,4 +143,4 @@ def _layer_scale(after: Sequence[Event]) -> Tensor | None:
         return None
     (scale,) = parameters
     tokens = torch.linspace(-1, 2, 2 * len(scale), dtype=scale.dtype, device=scale.device).view(1, 2, -1)
-    return scale.detach() if torch.allclose(following(tokens.clone()), tokens * scale) else None
+    return scale if torch.allclose(following(tokens.clone()), tokens * scale) else None
