@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 
 from trimformer.data.augmentation import Augmentation
@@ -6,8 +7,8 @@ from trimformer.data.preparation.native_grid import NativeGrid
 from trimformer.data.preparation.slices import PatientSlices
 from trimformer.data.preprocessing import Preprocessing
 from trimformer.data.training_set import SliceDataset
-from trimformer.records.settings import AugmentationSettings
-from trimformer.training.batches import EpochSampler, selection_batches, training_batches
+from trimformer.records.settings import AugmentationSettings, TrainingSettings
+from trimformer.training.batches import EpochSampler, reading_ahead, selection_batches, training_batches
 
 SIZE = 16
 
@@ -50,7 +51,7 @@ def test_epochs_of_an_augmented_training_differ_and_come_again() -> None:
     augment = Augmentation(AugmentationSettings(probability=1))
 
     def epoch(number: int) -> list[torch.Tensor]:
-        batches = training_batches(SliceDataset([patient()], augment, seed=5), batch_size=2, seed=5)
+        batches = training_batches(SliceDataset([patient()], augment, seed=5), TrainingSettings(batch_size=2), seed=5)
         sampler = batches.sampler
         assert isinstance(sampler, EpochSampler)
         slices = [draw % 6 for draw in order(sampler, number)]
@@ -63,7 +64,62 @@ def test_epochs_of_an_augmented_training_differ_and_come_again() -> None:
 
 
 def test_selection_is_every_slice_in_order_as_it_is() -> None:
-    images, labels = map(torch.cat, zip(*selection_batches(SliceDataset([patient()]), batch_size=4), strict=True))
+    images, labels = map(
+        torch.cat, zip(*selection_batches(SliceDataset([patient()]), TrainingSettings(batch_size=4)), strict=True)
+    )
     expected, truth = map(torch.from_numpy, arrays())
     assert torch.equal(images, expected.float())
     assert torch.equal(labels, truth.long())
+
+
+def test_a_slice_that_comes_again_is_another_draw() -> None:
+    sampler = EpochSampler(20, seed=1, weights=torch.ones(20, dtype=torch.float64))
+    draws = [draw for epoch in range(3) for draw in order(sampler, epoch)]
+    assert len(set(draws)) == 60
+    assert len({draw % 20 for draw in draws[:20]}) < 20
+
+
+def test_weighted_draws_follow_seed_and_epoch() -> None:
+    one, again, other = (EpochSampler(20, seed, torch.arange(20, dtype=torch.float64)) for seed in (1, 1, 2))
+    assert order(one, 3) == order(again, 3)
+    assert len({tuple(order(one, 0)), tuple(order(one, 1)), tuple(order(other, 0))}) == 3
+    assert all(draw % 20 for draw in order(one, 0))  # slice 0 has no weight
+
+
+def test_class_balanced_training_sees_a_rare_class_as_often_as_the_others() -> None:
+    images, labels = arrays()
+    labels = np.zeros_like(labels)
+    labels[:, 0] = 1
+    labels[4, 5, 5] = 2  # one slice of six shows it
+    grid = NativeGrid.of((SIZE, SIZE, 6), np.eye(4), Preprocessing(SIZE))
+    dataset = SliceDataset([PatientSlices("a", images, labels, grid, (1.0, 1.0))])
+    batches = training_batches(dataset, TrainingSettings(batch_size=2, sampling="class_balanced"), seed=0)
+    sampler = batches.sampler
+    assert isinstance(sampler, EpochSampler)
+    drawn = [draw % 6 for epoch in range(200) for draw in order(sampler, epoch)]
+    # A third of the draws are of class 2, and of the others a sixth falls on that slice by chance.
+    assert drawn.count(4) / len(drawn) == pytest.approx(1 / 3 + 2 / 3 / 6, abs=0.03)
+
+
+def test_a_card_is_read_ahead_for_and_a_processor_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert reading_ahead(TrainingSettings()) == {"num_workers": 0, "persistent_workers": False, "pin_memory": False}
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr("os.cpu_count", lambda: 16)
+    assert reading_ahead(TrainingSettings()) == {"num_workers": 4, "persistent_workers": True, "pin_memory": True}
+    assert reading_ahead(TrainingSettings(loader_workers=2))["num_workers"] == 2
+
+
+def test_workers_give_the_same_batches() -> None:
+    augment = Augmentation(AugmentationSettings(probability=1))
+    alone, ahead = (
+        list(
+            training_batches(
+                SliceDataset([patient()], augment, seed=5), TrainingSettings(batch_size=2, loader_workers=workers), 5
+            )
+        )
+        for workers in (0, 2)
+    )
+    assert len(alone) == 3
+    for one, other in zip(alone, ahead, strict=True):
+        assert all(torch.equal(mine, theirs) for mine, theirs in zip(one, other, strict=True))

@@ -100,7 +100,7 @@ def test_the_teacher_stays_as_it_was_and_is_no_part_of_the_task(teacher: Segment
     before = copy.deepcopy(teacher.state_dict())
     student = tiny(1, seed=0)
     distillation = Distillation(teacher, settings(features=1))
-    task = SegmentationTask(student, TrainingSettings(), 10, 0, distillation).train()
+    task = SegmentationTask(student, TrainingSettings(), 0, distillation).train()
     assert set(task.state_dict()) == {f"model.{name}" for name in student.state_dict()}
     trained = {parameter for group in task.configure_optimizers().param_groups for parameter in group["params"]}
     assert trained == set(student.parameters())

@@ -6,8 +6,9 @@ from itertools import accumulate
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
 from trimformer.data.augmentation import Augmentation
@@ -50,6 +51,11 @@ class SliceDataset(Dataset[Sample]):
         if self._augment is not None:
             image, labels = self._augment(image, labels, draw_seed(self._seed, draw))
         return image, labels.long()
+
+    def classes_of_slices(self) -> Bool[Tensor, "slices classes"]:
+        """Which classes every slice shows, background first; all labels are read for it once."""
+        shown = [torch.from_numpy(np.bincount(one.ravel()) > 0) for labels in self._labels for one in labels]
+        return pad_sequence(shown, batch_first=True)
 
     def _slice(self, index: int) -> tuple[Tensor, Tensor]:
         patient = bisect_right(self._ends, index)

@@ -169,10 +169,38 @@ class TrainingSettings(Settings):
 
     epochs: int = Field(80, ge=1)
     batch_size: int = Field(8, ge=1)
+    accumulate: int = Field(1, ge=1, description="batches whose gradients are averaged before one step is taken")
     learning_rate: float = Field(1e-4, gt=0)
     weight_decay: float = Field(0.0, ge=0)
-    schedule: Literal["constant", "one_cycle"] = "constant"
+    schedule: Literal["constant", "one_cycle", "cosine", "polynomial"] = Field(
+        "constant", description="the learning rate over all epochs; the last two fall to 0"
+    )
+    warmup_epochs: int = Field(0, ge=0, description="epochs in which the learning rate rises from 0, in a line")
+    patience: int | None = Field(
+        None, ge=1, description="training stops after so many epochs without a better Dice on the selection patients"
+    )
+    sampling: Literal["uniform", "class_balanced"] = Field(
+        "uniform", description="every slice once an epoch, or slices drawn so that every class is shown equally often"
+    )
     precision: Annotated[Literal["auto", "32", "bf16"], BeforeValidator(str)] = "auto"
+    loader_workers: Literal["auto"] | Annotated[int, Field(ge=0)] = Field(
+        "auto", description="processes that read slices ahead; auto: 0 without a graphics card, else up to 4"
+    )
+    checkpoint_blocks: bool = Field(
+        False, description="activations of transformer blocks are computed again on the way back, not kept in memory"
+    )
+    compile: bool = Field(
+        False, description="the network is compiled, and its numbers held against those of the plain one"
+    )
+
+    @field_validator("warmup_epochs")
+    @classmethod
+    def _warmup_leaves_epochs_to_a_schedule_without_a_rise(cls, warmup_epochs: int, given: Any) -> int:
+        if warmup_epochs and given.data.get("schedule") == "one_cycle":
+            raise PydanticCustomError("two_rises", "one_cycle has a rise of its own and takes no warmup_epochs")
+        if warmup_epochs >= given.data.get("epochs", warmup_epochs + 1):
+            raise PydanticCustomError("long_warmup", "warmup_epochs are fewer than epochs")
+        return warmup_epochs
 
 
 class DistillationSettings(Settings):

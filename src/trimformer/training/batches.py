@@ -1,23 +1,37 @@
 """Batches of training slices whose order depends on the seed and the epoch alone."""
 
+import os
 from collections.abc import Iterator
+from typing import Any
 
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from trimformer.data.training_set import SliceDataset
+from trimformer.records.settings import TrainingSettings
+from trimformer.training.sampling import class_balanced_draws, class_balanced_weights, uniform_draws
+
+GPU_WORKERS = 4
+"""Processes that read ahead for a graphics card, which would wait otherwise; fewer where there are no more cores."""
 
 
 class EpochSampler(Sampler[int]):
-    """A permutation of all slices that seed and epoch decide, so that a resumed run continues the same order.
+    """The slices of an epoch in an order that seed and epoch decide, so that a resumed run continues the same order.
 
-    It gives draw numbers: the slice's index plus the epoch times the length, so that each epoch's slices are augmented
-    in their own way.
+    It gives draw numbers: the slice's index plus a multiple of the length that no other draw of the training has, so
+    that every draw is augmented in its own way.
+
+    Args:
+        length: How many slices there are, and how many are drawn in an epoch.
+        seed: Of the training.
+        weights: How likely every slice is at each draw (slices,); None: each comes once an epoch.
     """
 
-    def __init__(self, length: int, seed: int) -> None:
+    def __init__(self, length: int, seed: int, weights: Tensor | None = None) -> None:
         self._length = length
         self._seed = seed
+        self._weights = weights
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -29,18 +43,41 @@ class EpochSampler(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         generator = torch.Generator().manual_seed(self._seed * 100_003 + self._epoch)
-        order = torch.randperm(self._length, generator=generator)
-        return iter((order + self._epoch * self._length).tolist())
+        if self._weights is None:
+            return iter(uniform_draws(self._length, self._epoch, generator).tolist())
+        return iter(class_balanced_draws(self._weights, self._epoch, generator).tolist())
 
 
-def training_batches(dataset: SliceDataset, batch_size: int, seed: int) -> DataLoader[tuple[torch.Tensor, ...]]:
-    """Shuffled batches; an incomplete last batch is left out unless it is the only one."""
-    sampler = EpochSampler(len(dataset), seed)
-    return DataLoader(dataset, batch_size, sampler=sampler, drop_last=len(dataset) >= batch_size)
+def training_batches(
+    dataset: SliceDataset, settings: TrainingSettings, seed: int
+) -> DataLoader[tuple[torch.Tensor, ...]]:
+    """Drawn batches; an incomplete last batch is left out unless it is the only one."""
+    is_balanced = settings.sampling == "class_balanced"
+    weights = class_balanced_weights(dataset.classes_of_slices()) if is_balanced else None
+    return DataLoader(
+        dataset,
+        settings.batch_size,
+        sampler=EpochSampler(len(dataset), seed, weights),
+        drop_last=len(dataset) >= settings.batch_size,
+        **reading_ahead(settings),
+    )
 
 
 def selection_batches(
-    dataset: Dataset[tuple[torch.Tensor, ...]], batch_size: int
+    dataset: Dataset[tuple[torch.Tensor, ...]], settings: TrainingSettings
 ) -> DataLoader[tuple[torch.Tensor, ...]]:
     """All slices in their order."""
-    return DataLoader(dataset, batch_size)
+    return DataLoader(dataset, settings.batch_size, **reading_ahead(settings))
+
+
+def reading_ahead(settings: TrainingSettings) -> dict[str, Any]:
+    """How a `DataLoader` fetches: in which processes, and into which memory.
+
+    Without a graphics card batches are read where they are needed: slices lie in memory or are mapped from disk, which
+    takes less than handing them from one process to another, and every core is at work in the model. For a card a few
+    processes read ahead, into pinned memory from which the card copies while it computes.
+    """
+    has_gpu = torch.cuda.is_available()
+    ahead = min(GPU_WORKERS, (os.cpu_count() or 1) - 1) if has_gpu else 0
+    workers = ahead if settings.loader_workers == "auto" else int(settings.loader_workers)
+    return {"num_workers": workers, "persistent_workers": workers > 0, "pin_memory": has_gpu}

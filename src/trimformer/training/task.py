@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from trimformer.records.settings import TrainingSettings
 from trimformer.training.distillation import Distillation
+from trimformer.training.schedules import learning_rate_schedule, needs_schedule
 
 Sample = Sequence[Tensor]
 """Images (batch, 1, rows, columns) and labels (batch, rows, columns)."""
@@ -32,7 +33,6 @@ class SegmentationTask(L.LightningModule):
         self,
         model: nn.Module,
         settings: TrainingSettings,
-        total_steps: int,
         seed: int,
         distillation: Distillation | None = None,
     ) -> None:
@@ -40,25 +40,25 @@ class SegmentationTask(L.LightningModule):
         self.model = model.to(memory_format=torch.channels_last)  # the layout in which convolutions are fastest
         self.loss = segmentation_loss()
         self._settings = settings
-        self._total_steps = total_steps
         self._seed = seed
         self._distillation = distillation
         self._overlap: list[Tensor] = []
 
-    def training_step(self, batch: Sample, _: int) -> Tensor:
-        """The loss of one batch; its dropout depends on seed and step alone, so a resumed run draws the same."""
-        torch.manual_seed(self._seed * 1_000_003 + self.global_step)
-        images, labels = _channels_last(batch)
+    def training_step(self, batch: Sample, batch_index: int) -> Tensor:
+        """The loss of one batch; its dropout depends on seed and batch alone, so a resumed run draws the same."""
+        batches = int(self.trainer.num_training_batches)
+        torch.manual_seed(self._seed * 1_000_003 + self.current_epoch * batches + batch_index)
+        images, labels = channels_last(batch)
         if self._distillation is None:
             loss = self._labels_loss(self.model(images), labels)
         else:
             loss = self._distillation.loss(self.model, images, labels, self._labels_loss)
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch[0]))
-        return loss
+        return loss * share_of_last_group(batch_index, batches, self._settings.accumulate)
 
     def validation_step(self, batch: Sample, _: int) -> None:
         """Loss and overlap of one batch of the selection patients."""
-        images, labels = _channels_last(batch)
+        images, labels = channels_last(batch)
         logits = self.model(images)
         self.log("selection_loss", self._labels_loss(logits, labels), on_epoch=True, batch_size=len(images))
         self._overlap.append(overlap(logits.argmax(dim=1), labels, num_classes=logits.shape[1]))
@@ -71,23 +71,35 @@ class SegmentationTask(L.LightningModule):
         self.log("selection_dice", dice.float())
 
     def configure_optimizers(self) -> Any:
-        """AdamW; the learning rate is constant, or rises and falls once over the whole training (one-cycle)."""
+        """AdamW, and the schedule of its learning rate; Lightning counts the steps of the whole training."""
         settings = self._settings
         optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
         )
-        if settings.schedule == "constant":
+        if not needs_schedule(settings):
             return optimizer
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, max_lr=settings.learning_rate, total_steps=self._total_steps
-        )
+        schedule = learning_rate_schedule(optimizer, settings, int(self.trainer.estimated_stepping_batches))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def _labels_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         return self.loss(logits.float(), labels[:, None])
 
 
-def _channels_last(batch: Sample) -> tuple[Tensor, Tensor]:
+def share_of_last_group(batch_index: int, num_batches: int, accumulate: int) -> float:
+    """By what a batch's loss is multiplied so that an epoch's last, incomplete group is averaged like any other.
+
+    Lightning divides every loss by `accumulate`, however many batches the group has.
+
+    Example:
+        >>> [share_of_last_group(index, num_batches=6, accumulate=4) for index in range(6)]
+        [1.0, 1.0, 1.0, 1.0, 2.0, 2.0]
+    """
+    left_over = num_batches % accumulate
+    return accumulate / left_over if batch_index >= num_batches - left_over else 1.0
+
+
+def channels_last(batch: Sample) -> tuple[Tensor, Tensor]:
+    """Images in the layout in which convolutions are fastest, and labels."""
     images, labels = batch
     return images.to(memory_format=torch.channels_last), labels
 

@@ -25,12 +25,15 @@ from trimformer.training.checkpoints import (
     load_checkpoint_weights,
     read_checkpoint,
 )
+from trimformer.training.compilation import Compilation
 from trimformer.training.distillation import Distillation
 from trimformer.training.history import HistoryWriter
 from trimformer.training.manifest import describe_run
 from trimformer.training.precision import lightning_precision
+from trimformer.training.recomputation import recompute_blocks
 from trimformer.training.start import starting_model
 from trimformer.training.steps import StepReporter
+from trimformer.training.stopping import Patience
 from trimformer.training.task import SegmentationTask
 from trimformer.training.teacher import load_teacher, refuse_changed_teacher, refuse_seen_patients
 
@@ -50,6 +53,8 @@ def train(experiment: Experiment, folder: Path, progress: Progress = silent) -> 
     refuse_seen_patients(experiment, dataset)
     L.seed_everything(experiment.seed, verbose=False)
     model = starting_model(experiment, num_classes=1 + max(dataset.labels), in_channels=dataset.num_channels)
+    if experiment.training.checkpoint_blocks:
+        recompute_blocks(model)
     teacher = load_teacher(experiment.distillation, model, dataset) if experiment.distillation else None
     refuse_changed_teacher(run, experiment)
     precision = lightning_precision(experiment.training.precision)
@@ -95,10 +100,9 @@ def _fit(
     settings = experiment.training
     augment = Augmentation(experiment.augmentation) if experiment.augmentation.enabled else None
     slices = SliceDataset(dataset.training, augment, experiment.seed)
-    batches = training_batches(slices, settings.batch_size, experiment.seed)
-    selection = selection_batches(SliceDataset(dataset.selection), settings.batch_size)
-    total_steps = settings.epochs * len(batches)
-    task = SegmentationTask(model, settings, total_steps, experiment.seed, teacher)
+    batches = training_batches(slices, settings, experiment.seed)
+    selection = selection_batches(SliceDataset(dataset.selection), settings)
+    task = SegmentationTask(model, settings, experiment.seed, teacher)
     last = run.checkpoints / "last.ckpt"
     if last.exists():
         read_checkpoint(last)  # a damaged one is told before Lightning trips over it
@@ -106,6 +110,7 @@ def _fit(
         trainer = L.Trainer(
             max_epochs=settings.epochs,
             precision=precision,
+            accumulate_grad_batches=settings.accumulate,
             logger=False,
             enable_progress_bar=False,
             enable_model_summary=False,
@@ -114,7 +119,9 @@ def _fit(
             callbacks=[
                 keep_last_and_best(run.checkpoints),
                 HistoryWriter(run.history_file),
-                StepReporter(experiment.name, total_steps, progress),
+                StepReporter(experiment.name, progress),
+                *([] if settings.patience is None else [Patience(settings.patience)]),
+                *([Compilation()] if settings.compile else []),
             ],
         )
         trainer.fit(task, batches, selection, ckpt_path=last if last.exists() else None, weights_only=True)
