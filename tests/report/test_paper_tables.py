@@ -52,6 +52,11 @@ def test_ours_stand_beside_the_papers_figures() -> None:
         ("base", experiment(1), "trained for 1 epoch in place of 80."),
         ("base", experiment(80, 48), "given slices of 48 pixels in place of 224."),
         (
+            "base",
+            experiment(80).with_changes(training={"patience": 5, "schedule": "cosine"}),
+            "trained with schedule = cosine and trained with patience = 5.",
+        ),
+        (
             "tiny",
             experiment(2, 48),
             "tiny models in place of base ones, trained for 2 epochs in place of 80 and given slices of 48 pixels "

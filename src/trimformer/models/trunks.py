@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
+from math import prod
 from typing import Any
 
 import timm
@@ -14,6 +15,7 @@ from torch import nn
 
 from trimformer.models.layers import Features
 from trimformer.models.sizes import Size
+from trimformer.models.unread import leave_out_unread
 from trimformer.records.errors import UserError
 
 RESNET_WIDTHS = (64, 128, 256, 512)
@@ -59,9 +61,9 @@ def fixed_size(name: str, image_size: int) -> dict[str, Any]:
 class TimmTrunk(nn.Module):
     """The features of a timm network at the wanted strides, one map a level.
 
-    Stages below the deepest level are left out, except where timm keeps them (its EfficientNets and MobileNets). Where
-    several features have the same stride, the deepest is taken. Features that do not lie on their stride's grid
-    (convolutions without padding, as in an Inception) are brought to it bilinearly.
+    Stages below the deepest level are left out: by timm or, where it keeps them (its EfficientNets), here. Of several
+    features of the same stride the deepest is taken. Features that do not lie on their stride's grid (convolutions
+    without padding, as in an Inception) are brought to it bilinearly.
 
     Args:
         name: A name of `timm.list_models()`, with or without a tag.
@@ -151,9 +153,11 @@ def _check_deepest(name: str, stride: int, indices: dict[int, int]) -> None:
         )
 
 
-@torch.no_grad()
 def _measured_widths(trunk: TimmTrunk, image_size: int, in_channels: int) -> list[int]:
-    """The channels of every level that the network has, seen in one pass; the network is left as it was."""
-    features = trunk.eval()(torch.zeros(1, in_channels, image_size, image_size))
+    """The channels of every level that the network has, seen in one pass; what no level reads is left out by then."""
+    shape = (1, in_channels, image_size, image_size)
+    image = torch.linspace(-1, 1, prod(shape)).view(shape)  # any image that is not empty
+    trunk.eval()
+    levels = leave_out_unread(trunk.network, lambda: [level for level in trunk(image) if level is not None])
     trunk.train()
-    return [feature.shape[1] for feature in features if feature is not None]
+    return [level.shape[1] for level in levels]

@@ -13,6 +13,18 @@ from trimformer.report.tables.table import NONE, Cell, Column, Table, make_table
 
 PAPERS_SIZE = "base"
 
+RECIPE = (
+    "batch_size",
+    "accumulate",
+    "learning_rate",
+    "weight_decay",
+    "schedule",
+    "warmup_epochs",
+    "patience",
+    "sampling",
+)
+"""Settings of a training beside its epochs that decide what is learnt."""
+
 PairColumn = Column[Pair]
 
 
@@ -118,6 +130,9 @@ def _differences(pair: Pair) -> Iterator[str]:
     protocol = Experiment.model_validate({"data": {"dataset": experiment.data.dataset}})
     if experiment.training.epochs != protocol.training.epochs:
         yield f"trained for {epochs(experiment)} in place of {protocol.training.epochs}"
+    for setting in RECIPE:
+        if (value := getattr(experiment.training, setting)) != getattr(protocol.training, setting):
+            yield f"trained with {setting} = {value}"
     if experiment.data.image_size != protocol.data.image_size:
         yield f"given slices of {experiment.data.image_size} pixels in place of {protocol.data.image_size}"
     if pair.ours.row.weights == "scratch":
