@@ -19,7 +19,8 @@ from trimformer.report.attention.axes import MARKERS, heading
 from trimformer.report.attention.marks import DARK, LIGHT
 from trimformer.report.attention.paper import DOUBLE_COLUMN, PAPER_STYLE
 from trimformer.report.attention.sheets import Panel, Row, Scale, Sheet, draw_sheet
-from trimformer.report.pictures import Pixels, colours
+from trimformer.records.slice_pixels import Pixels
+from trimformer.report.pictures import colours
 from trimformer.report.themes import SERIES, UNIFORM
 
 NARROWER = 5.4

@@ -10,8 +10,8 @@ from matplotlib.image import imread
 
 from trimformer.records.case_picture import CasePicture
 from trimformer.records.errors import UserError
+from trimformer.records.slice_pixels import label_colour
 from trimformer.report.contact_sheet import COLUMNS, check_png, contact_sheet, draw_contact_sheet
-from trimformer.report.pictures import label_colour
 
 NAMES = {1: "gray_matter", 2: "bone"}
 

@@ -12,9 +12,9 @@ from matplotlib.patches import Patch
 
 from trimformer.records.augmentation_preview import AugmentationPreview, AugmentedSlice
 from trimformer.records.files import write_whole
+from trimformer.records.slice_pixels import label_colour, to_page
 from trimformer.report.contact_sheet import check_png
 from trimformer.report.formats import plain
-from trimformer.report.pictures import label_colour, to_page
 from trimformer.report.themes import MUTED, STYLE, TEXT, TWIN
 
 CELL_INCHES, GAP_INCHES, CAPTION_INCHES = 1.75, 0.14, 0.56

@@ -14,8 +14,8 @@ from matplotlib.textpath import TextPath
 from trimformer.records.case_picture import CasePicture
 from trimformer.records.errors import UserError
 from trimformer.records.files import write_whole
+from trimformer.records.slice_pixels import label_colour, overlay_pixels, scan_pixels, to_page
 from trimformer.report.formats import plain
-from trimformer.report.pictures import label_colour, overlay_pixels, scan_pixels, to_page
 from trimformer.report.themes import MUTED, STYLE
 
 COLUMNS = 6

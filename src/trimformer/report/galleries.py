@@ -7,16 +7,14 @@ import numpy as np
 
 from trimformer.records.evaluation import Evaluation
 from trimformer.records.profile import AttentionProfile
+from trimformer.records.slice_pixels import label_colour, overlay_pixels, scan_pixels
 from trimformer.report.formats import number, plain
 from trimformer.report.pictures import (
     attention_pixels,
     colours,
     contrast_limit,
     difference_pixels,
-    label_colour,
-    overlay_pixels,
     png_uri,
-    scan_pixels,
     slice_with_grid,
 )
 from trimformer.report.sources import ModelSources

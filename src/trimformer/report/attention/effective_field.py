@@ -6,12 +6,13 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from trimformer.records.patient_measures import PatientMeasures
+from trimformer.records.slice_pixels import Pixels
 from trimformer.report.attention.axes import depth_axis, draw_line, heading
 from trimformer.report.attention.between import measured_region
 from trimformer.report.attention.paper import DOUBLE_COLUMN, REGION_WORDS
 from trimformer.report.attention.sheets import Panel, Scale, Sheet, balanced_rows
 from trimformer.report.charts import curve
-from trimformer.report.pictures import Pixels, colours
+from trimformer.report.pictures import colours
 from trimformer.report.themes import MODEL, TEXT, UNIFORM
 
 TITLES = {

@@ -8,9 +8,9 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
 from trimformer.records.attention_example import AttentionExample
+from trimformer.records.slice_pixels import to_page
 from trimformer.report.attention.paper import SMALL_POINTS
 from trimformer.report.attention.pictures import page_place
-from trimformer.report.pictures import to_page
 
 LIGHT, DARK = "#ffffff", "#000000"
 BAR_LENGTHS_MM = (500, 200, 100, 50, 20, 10, 5, 2, 1, 0.5, 0.2, 0.1)

@@ -4,7 +4,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from trimformer.records.attention_example import AttentionExample
-from trimformer.report.pictures import Pixels, colours, scan_pixels, to_page
+from trimformer.records.slice_pixels import Pixels, scan_pixels, to_page
+from trimformer.report.pictures import colours
 
 FAINT, STRONG = 0.25, 0.8
 """How much of the scan's place the colour takes, where attention is least and where it is most."""

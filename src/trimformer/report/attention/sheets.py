@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
+from trimformer.records.slice_pixels import Pixels
 from trimformer.report.attention.paper import DOUBLE_COLUMN, POINTS, SMALL_POINTS, TITLE_POINTS
-from trimformer.report.pictures import Pixels, colours
+from trimformer.report.pictures import colours
 from trimformer.report.themes import MUTED, TEXT
 
 GAP, MARGIN = 0.09, 0.06

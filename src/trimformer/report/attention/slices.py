@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from trimformer.records.attention_example import FIELD_NAMES, HEAD_MEAN, AttentionExample, covered_shares
+from trimformer.records.slice_pixels import scan_pixels
 from trimformer.report.attention.marks import all_of, mark_query, orientation
 from trimformer.report.attention.paper import SINGLE_COLUMN
 from trimformer.report.attention.pictures import component_pixels, field_pixels, height_to_width
 from trimformer.report.attention.sheets import Panel, Row, Sheet, balanced_rows
 from trimformer.report.formats import blocks as count_blocks
 from trimformer.report.galleries import PAPER_BLOCKS
-from trimformer.report.pictures import attention_pixels, contrast_limit, scan_pixels, slice_with_grid
+from trimformer.report.pictures import attention_pixels, contrast_limit, slice_with_grid
 
 Examples = Mapping[str, AttentionExample]
 

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from trimformer.records.explorer import Explorer, ExplorerRelevance, ExplorerSlice, ExplorerVolume
+from trimformer.records.slice_pixels import label_colour
 from trimformer.report.explorer.encode import packed
 from trimformer.report.explorer.numbers import SliceNumbers, slice_dice
 from trimformer.report.formats import plain
-from trimformer.report.pictures import colours, contrast_limit, label_colour
+from trimformer.report.pictures import colours, contrast_limit
 
 WINDOWS = {"standard": (1.0, 99.5), "full": (0.0, 100.0), "soft": (5.0, 95.0), "bright": (40.0, 99.9)}
 """Percentiles of a patient's slices that become black and white."""

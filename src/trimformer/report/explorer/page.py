@@ -5,11 +5,11 @@ from pathlib import Path
 from trimformer.records.errors import UserError
 from trimformer.records.explorer import Explorer
 from trimformer.records.files import write_text
+from trimformer.records.slice_pixels import label_colour
 from trimformer.report.explorer.document import WINDOWS, document, inline, parts
 from trimformer.report.explorer.encode import pack_maps
 from trimformer.report.explorer.numbers import slice_numbers, views
 from trimformer.report.formats import plain
-from trimformer.report.pictures import label_colour
 from trimformer.report.templating import page_template
 
 MOST_CHARACTERS = 18_500_000
