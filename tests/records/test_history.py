@@ -5,11 +5,12 @@ import pytest
 
 from trimformer.records.errors import UserError
 from trimformer.records.files import write_text
-from trimformer.records.history import read_history, write_history
+from trimformer.records.history import COLUMNS, read_history, write_history
 
 
 def test_what_is_written_reads_back(tmp_path: Path) -> None:
-    row = {"epoch": 3.0, "train_loss": 0.1234567890123, "selection_loss": 0.2, "selection_dice": 0.5, "seconds": 1.5}
+    values = (3.0, 0.1234567890123, 0.2, 0.5, 1e-4, 1.5)
+    row = dict(zip(COLUMNS, values, strict=True))
     write_history(tmp_path / "h.csv", [row, {**row, "epoch": 4.0}])
     assert (tmp_path / "h.csv").read_text().splitlines()[2].startswith("4,0.1234567890123,")
     assert {name: values.tolist() for name, values in read_history(tmp_path / "h.csv").items()} == {
@@ -24,6 +25,7 @@ def test_a_history_is_read_by_column_and_a_gap_is_nan(tmp_path: Path) -> None:
     history = read_history(tmp_path / "h.csv")
     assert history["selection_dice"].tolist() == [0.5, 0.6]
     np.testing.assert_array_equal(history["selection_loss"], [np.nan, 0.7])
+    assert np.isnan(history["learning_rate"]).all()  # an older version wrote this file
 
 
 @pytest.mark.parametrize(

@@ -14,15 +14,19 @@ class HistoryWriter(L.Callback):
     def __init__(self, path: Path) -> None:
         self._path = path
         self._begin = 0.0
+        self._learning_rate = 0.0
 
-    def on_train_epoch_start(self, *_: object) -> None:
-        """Start the clock."""
+    def on_train_epoch_start(self, trainer: L.Trainer, *_: object) -> None:
+        """Start the clock, and keep the learning rate of the first step."""
         self._begin = time.perf_counter()
+        self._learning_rate = trainer.optimizers[0].param_groups[0]["lr"]
 
     def on_train_epoch_end(self, trainer: L.Trainer, *_: object) -> None:
         """Add the epoch's row."""
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items() if name in COLUMNS}
-        row = {"epoch": float(trainer.current_epoch), **metrics, "seconds": round(time.perf_counter() - self._begin, 3)}
+        seconds = round(time.perf_counter() - self._begin, 3)
+        epoch = float(trainer.current_epoch)
+        row = {"epoch": epoch, **metrics, "learning_rate": self._learning_rate, "seconds": seconds}
         write_history(self._path, [*self._rows_before(trainer.current_epoch), row])
 
     def _rows_before(self, epoch: int) -> list[dict[str, float]]:
