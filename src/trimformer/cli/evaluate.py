@@ -27,12 +27,14 @@ def evaluate(
 
     folder = RunFolder.open(run)
     from trimformer.evaluation.evaluate import evaluate_otherwise, evaluate_run
+    from trimformer.training.tracking import track
 
     with progress_bars(shown=not json) as progress:
         if (unit, empty) == ("volume", "left_out"):
             evaluation = evaluate_run(folder, progress)
         else:
             evaluation = evaluate_otherwise(folder, unit, empty, progress)
+        track(folder)
     if json:
         print_json(evaluation.model_dump(mode="json"))
         return

@@ -84,6 +84,7 @@ def inspect(
     _only_with("--figures", figures, slice=slice_index)
     _only_with("--causal-radius", causal_radius, radius=radius)
     from trimformer.report.attention.write import FORMATS, check_formats, write_run_figures
+    from trimformer.training.tracking import track
 
     formats = file_format or FORMATS
     check_formats(formats)
@@ -101,6 +102,8 @@ def inspect(
             whole = {name: folders[name] for name in inspected}
             shown = {name: example for name, example in examples.items() if name in inspected}
             drawn = write_run_figures(whole, place, formats, examples=shown, blocks=block or (), head=head)
+            for folder in whole.values():
+                track(folder)
     if json:
         print_json(document(inspected, told.failures, drawn, single=len(runs) == 1))
     else:

@@ -112,7 +112,7 @@ def _family(experiment: Experiment) -> tuple[Any, ...]:
 
 def _all_but_seed(experiment: Experiment) -> str:
     """What two runs of one row share; data are left out, since a comparison holds one dataset anyway."""
-    document = experiment.model_dump(mode="json", exclude={"name", "seed", "data"})
+    document = experiment.model_dump(mode="json", exclude={"name", "seed", "data", "tracking"})
     document["model"]["weights"] = _source(experiment.model.weights)
     if experiment.distillation is not None:
         document["distillation"]["teacher"] = _source(experiment.distillation.teacher)

@@ -18,13 +18,14 @@ from trimformer.records.settings import (
     Settings,
     TrainingSettings,
 )
+from trimformer.records.tracking import TrackingSettings
 
 EPOCHS = {"ibsr18": 80, "emidec": 100, "synapse": 80}
 """Epochs of the paper, by dataset; elsewhere 80."""
 
 
 class Experiment(Settings):
-    """One training: name, seed, data, model, recipe, augmentation, and a teacher where there is one."""
+    """One training: name, seed, data, model, recipe, augmentation, a teacher where there is one, and who is told."""
 
     name: str = Field("experiment", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     seed: int = Field(0, ge=0, lt=2**31)
@@ -33,6 +34,7 @@ class Experiment(Settings):
     training: TrainingSettings = TrainingSettings()
     augmentation: AugmentationSettings = AugmentationSettings()
     distillation: DistillationSettings | None = None
+    tracking: TrackingSettings = TrackingSettings()
 
     @model_validator(mode="before")
     @classmethod
@@ -58,6 +60,10 @@ class Experiment(Settings):
         for key, value in changes.items():
             document[key] = {**(document.get(key) or {}), **value} if isinstance(value, dict) else value
         return parse_experiment(document, source="the changed experiment")
+
+    def without_tracking(self) -> "Experiment":
+        """What makes the run what it is: two experiments that are equal in it are one training."""
+        return self.model_copy(update={"tracking": TrackingSettings()})
 
     def with_overrides(self, overrides: Iterable[str]) -> "Experiment":
         """A new experiment with `key=value` overrides such as `training.epochs=4`.

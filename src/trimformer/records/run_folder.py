@@ -130,6 +130,16 @@ class RunFolder:
         """Pictures."""
         return self.path / "figures"
 
+    @property
+    def tensorboard(self) -> Path:
+        """What TensorBoard shows of the run, where it was asked for."""
+        return self.path / "tensorboard"
+
+    @property
+    def tracking_file(self) -> Path:
+        """What tracking stores have been sent, and under which number they keep the run."""
+        return self.path / "tracking.json"
+
     def experiment(self) -> Experiment:
         """The experiment as it was resolved when the run began."""
         return read_experiment(self.experiment_file)

@@ -17,6 +17,7 @@ from trimformer.records.files import write_text
 from trimformer.records.progress import Progress
 from trimformer.study.plan import Job
 from trimformer.training import train
+from trimformer.training.tracking import track
 
 
 def run_apart(job: Job, progress: Progress) -> str | None:
@@ -53,7 +54,9 @@ def train_and_evaluate(job: Job, progress: Progress) -> None:
     """
     if job.is_done:
         return
-    evaluate_run(train(job.experiment, job.folder, progress), progress)
+    run = train(job.experiment, job.folder, progress)
+    evaluate_run(run, progress)
+    track(run)
 
 
 def _listen(job: Job, progress: Progress) -> str | None:

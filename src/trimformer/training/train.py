@@ -36,6 +36,7 @@ from trimformer.training.steps import StepReporter
 from trimformer.training.stopping import Patience
 from trimformer.training.task import SegmentationTask
 from trimformer.training.teacher import load_teacher, refuse_changed_teacher, refuse_seen_patients
+from trimformer.training.tracking import Tracking, refuse_missing_extra
 
 
 def train(experiment: Experiment, folder: Path, progress: Progress = silent) -> RunFolder:
@@ -43,11 +44,13 @@ def train(experiment: Experiment, folder: Path, progress: Progress = silent) -> 
 
     Raises:
         UserError: The folder holds another experiment, a checkpoint is damaged, the settings do not fit, the teacher
-            does another task, or a run to begin or learn from has seen the patients that are reported on.
+            does another task, a run to begin or learn from has seen the patients that are reported on, or tracking is
+            asked for and not installed.
     """
     run = claim(experiment, folder)
     if is_trained(run):
         return run
+    refuse_missing_extra(experiment.tracking)
     canonical_name(experiment.model.name, experiment.model.target)  # a wrong name is told before data are read
     dataset = load_dataset(experiment.data, progress)
     refuse_seen_patients(experiment, dataset)
@@ -74,7 +77,7 @@ def claim(experiment: Experiment, folder: Path) -> RunFolder:
         UserError: It holds another experiment.
     """
     run = RunFolder(folder)
-    if run.experiment_file.exists() and run.experiment() != experiment:
+    if run.experiment_file.exists() and run.experiment().without_tracking() != experiment.without_tracking():
         raise UserError(
             "A run folder belongs to one experiment",
             f"{run.path} with other settings",
@@ -119,6 +122,7 @@ def _fit(
             callbacks=[
                 keep_last_and_best(run.checkpoints),
                 HistoryWriter(run.history_file),
+                Tracking(run, experiment),
                 StepReporter(experiment.name, progress),
                 *([] if settings.patience is None else [Patience(settings.patience)]),
                 *([Compilation()] if settings.compile else []),
