@@ -47,6 +47,11 @@ def same(one: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]) -> bool:
     return torch.equal(one[0], other[0]) and torch.equal(one[1], other[1])
 
 
+def test_a_draw_is_known_by_patient_and_slice() -> None:
+    dataset = SliceDataset([slices("a", 0, 2), slices("b", 1, 3)])
+    assert [dataset.origin(draw) for draw in (0, 1, 2, 4, 5)] == [("a", 0), ("a", 1), ("b", 0), ("b", 2), ("a", 0)]
+
+
 def test_slices_follow_each_other_patient_by_patient() -> None:
     dataset = SliceDataset([slices("a", 1, 2), slices("b", 3, 1), slices("c", 5, 0), slices("d", 6, 2)])
     assert [int(labels.max()) for _, labels in (dataset[index] for index in range(len(dataset)))] == [1, 1, 3, 6, 6]

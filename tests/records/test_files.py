@@ -1,10 +1,19 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from trimformer.records.errors import UserError
-from trimformer.records.files import read_arrays, read_json, read_text, write_arrays, write_json, write_whole
+from trimformer.records.files import (
+    read_arrays,
+    read_json,
+    read_text,
+    remove_leftovers,
+    write_arrays,
+    write_json,
+    write_whole,
+)
 
 
 def test_arrays_and_json_come_back(tmp_path: Path) -> None:
@@ -28,6 +37,21 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
         write_whole(path, fail)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    def look_on(temporary: Path) -> None:
+        temporary.write_text("half")
+        shutil.copytree(temporary.parent, tmp_path / "kept" / temporary.parent.name)
+
+    write_whole(tmp_path / "a.b-c.txt", look_on)
+    (tmp_path / "kept" / ".git-abcdefgh").mkdir()
+    (tmp_path / "kept" / ".git-abcdefgh" / "other").touch()
+    (tmp_path / "kept" / ".notes-abcdefgh").write_text("a file")
+    (tmp_path / "kept" / "last.ckpt").touch()
+    remove_leftovers(tmp_path / "kept")
+    assert {path.name for path in (tmp_path / "kept").iterdir()} == {".git-abcdefgh", ".notes-abcdefgh", "last.ckpt"}
+    remove_leftovers(tmp_path / "nowhere")
 
 
 def test_a_folder_that_cannot_be_made_is_a_users_mistake(tmp_path: Path) -> None:

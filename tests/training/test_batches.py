@@ -123,3 +123,33 @@ def test_workers_give_the_same_batches() -> None:
     assert len(alone) == 3
     for one, other in zip(alone, ahead, strict=True):
         assert all(torch.equal(mine, theirs) for mine, theirs in zip(one, other, strict=True))
+
+
+def test_batches_go_on_where_they_were_and_only_in_that_epoch() -> None:
+    slices = SliceDataset([patient()])
+    whole, again = (
+        training_batches(slices, TrainingSettings(batch_size=2), seed=1),
+        training_batches(slices, TrainingSettings(batch_size=2), seed=1),
+    )
+    whole.sampler.set_epoch(4)
+    batches = iter(whole)
+    next(batches)
+    state = whole.state_dict()
+    assert state == {"epoch": 4, "batches": 1}
+    again.load_state_dict(state)
+    again.sampler.set_epoch(4)
+    for expected, batch in zip(batches, again, strict=True):
+        assert torch.equal(expected[0], batch[0])
+    assert again.state_dict() == {"epoch": 4, "batches": 3}
+    again.sampler.set_epoch(5)
+    assert len(list(again)) == 3
+
+
+def test_the_draws_of_a_batch_are_known_without_reading_it() -> None:
+    slices = SliceDataset([patient()])
+    batches = training_batches(slices, TrainingSettings(batch_size=2), seed=1)
+    batches.sampler.set_epoch(3)
+    batches.sampler.go_on(3, 2)
+    for index, (images, _) in enumerate(batches, start=1):
+        places = [slices.origin(draw)[1] for draw in batches.draws_of(index)]
+        assert torch.equal(images, torch.from_numpy(arrays()[0][places]).float())

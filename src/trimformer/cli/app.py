@@ -1,4 +1,7 @@
-"""The command `trimformer`, and how it ends: 0 done, 1 internal fault, 2 a user's mistake, 3 a batch failed in part."""
+"""The command `trimformer`, and how it ends.
+
+0 done, 1 internal fault, 2 a user's mistake, 3 a batch failed in part, 130 Ctrl-C, 143 SIGTERM.
+"""
 
 import sys
 import traceback
@@ -54,7 +57,7 @@ def _options(
 
 def main() -> None:
     """Run the command line; a user's mistake is one message and exit code 2."""
-    from trimformer.records.errors import UserError
+    from trimformer.records.errors import TerminatedError, UserError
 
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
@@ -67,6 +70,9 @@ def main() -> None:
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
+    except TerminatedError as ended:
+        typer.echo(str(ended), err=True)
+        sys.exit(143)  # 128 + SIGTERM, as if the signal had ended the process
     except Exception as error:
         if debug:
             traceback.print_exc()

@@ -37,6 +37,7 @@ class SliceDataset(Dataset[Sample]):
                 f"no labels for {', '.join(unlabelled)}" if unlabelled else "no patient",
                 "Leave those patients out or label them.",
             )
+        self._patient_ids = [patient.patient_id for patient in patients]
         self._images = [patient.images for patient in patients]
         self._labels = [patient.labels for patient in patients if patient.labels is not None]
         self._ends = list(accumulate(map(len, self._images)))
@@ -57,9 +58,17 @@ class SliceDataset(Dataset[Sample]):
         shown = [torch.from_numpy(np.bincount(one.ravel()) > 0) for labels in self._labels for one in labels]
         return pad_sequence(shown, batch_first=True)
 
-    def _slice(self, index: int) -> tuple[Tensor, Tensor]:
+    def origin(self, draw: int) -> tuple[str, int]:
+        """The patient of a draw, and which of the patient's slices it is, from 0."""
+        patient, place = self._place(draw % len(self))
+        return self._patient_ids[patient], len(self._images[patient]) + place
+
+    def _place(self, index: int) -> tuple[int, int]:
         patient = bisect_right(self._ends, index)
-        place = index - self._ends[patient]  # counted from the patient's end
+        return patient, index - self._ends[patient]  # counted from the patient's end
+
+    def _slice(self, index: int) -> tuple[Tensor, Tensor]:
+        patient, place = self._place(index)
         # Copied, for what is mapped from disk cannot be written to; torch then widens it faster than NumPy would.
         image = torch.from_numpy(np.array(self._images[patient][place])).float()
         return image, torch.from_numpy(np.array(self._labels[patient][place]))

@@ -47,3 +47,15 @@ class NotWritableError(UserError):
     def __init__(self, path: object, reason: object) -> None:
         next_step = "Free some space, or choose a folder that can be written."
         super().__init__("The output must be writable", f"{path}: {reason}", next_step)
+
+
+class TerminatedError(Exception):
+    """Somebody asked the process to end (SIGTERM), and what it had was saved: started again, it goes on from there.
+
+    Args:
+        work: What was going on, and how far it was.
+        saved: Where that is kept.
+    """
+
+    def __init__(self, work: str, saved: object) -> None:
+        super().__init__(f"Ended by SIGTERM: {work}, saved in {saved}. The same command goes on from there.")

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shutil
 import tempfile
 import zipfile
@@ -49,6 +50,14 @@ def write_whole_folder(path: Path, fill: Callable[[Path], None]) -> None:
             temporary.replace(path)
     except OSError as error:
         raise NotWritableError(path, error) from error
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary neighbours that processes left in `folder` when they were killed while they wrote."""
+    for neighbour in folder.glob(".*-*"):
+        name = re.fullmatch(r"\.(.+)-[a-z0-9_]{8}", neighbour.name)
+        if name and neighbour.is_dir() and {path.name for path in neighbour.iterdir()} <= {name[1]}:
+            shutil.rmtree(neighbour, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:

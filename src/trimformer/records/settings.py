@@ -192,6 +192,10 @@ class TrainingSettings(Settings):
     compile: bool = Field(
         False, description="the network is compiled, and its numbers held against those of the plain one"
     )
+    deterministic: bool = Field(False, description="torch takes algorithms that give the same bits each time")
+    checkpoint_minutes: float | None = Field(
+        None, gt=0, description="checkpoints inside an epoch too, so many minutes apart; none: after each epoch alone"
+    )
 
     @field_validator("warmup_epochs")
     @classmethod

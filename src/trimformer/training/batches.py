@@ -32,29 +32,71 @@ class EpochSampler(Sampler[int]):
         self._length = length
         self._seed = seed
         self._weights = weights
-        self._epoch = 0
+        self._had = (0, 0)
+        self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
         """Called by Lightning when an epoch begins."""
-        self._epoch = epoch
+        self.epoch = epoch
+
+    def go_on(self, epoch: int, draws: int) -> None:
+        """Leave out the first draws of an epoch, which an interrupted run has had."""
+        self._had = (epoch, draws)
+
+    def draws(self) -> list[int]:
+        """All draws of the epoch."""
+        generator = torch.Generator().manual_seed(self._seed * 100_003 + self.epoch)
+        if self._weights is None:
+            return uniform_draws(self._length, self.epoch, generator).tolist()
+        return class_balanced_draws(self._weights, self.epoch, generator).tolist()
 
     def __len__(self) -> int:
         return self._length
 
+    @property
+    def left_out(self) -> int:
+        """How many draws of the epoch an interrupted run has had."""
+        epoch, draws = self._had
+        return draws if epoch == self.epoch else 0
+
     def __iter__(self) -> Iterator[int]:
-        generator = torch.Generator().manual_seed(self._seed * 100_003 + self._epoch)
-        if self._weights is None:
-            return iter(uniform_draws(self._length, self._epoch, generator).tolist())
-        return iter(class_balanced_draws(self._weights, self._epoch, generator).tolist())
+        return iter(self.draws()[self.left_out :])
 
 
-def training_batches(
-    dataset: SliceDataset, settings: TrainingSettings, seed: int
-) -> DataLoader[tuple[torch.Tensor, ...]]:
+class TrainingBatches(DataLoader[tuple[torch.Tensor, ...]]):
+    """Batches of an `EpochSampler`; where in the epoch they are is kept in Lightning's checkpoints."""
+
+    _given = 0
+    sampler: EpochSampler
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # any iterator does
+        """The epoch's batches, begun when the first is asked for: by then Lightning has named the epoch."""
+        assert self.batch_size is not None
+        first = self.sampler.left_out // self.batch_size + 1
+        for self._given, batch in enumerate(super().__iter__(), first):
+            yield batch
+
+    def state_dict(self) -> dict[str, int]:
+        """How many batches of which epoch were given."""
+        return {"epoch": self.sampler.epoch, "batches": self._given}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go on behind those batches."""
+        assert self.batch_size is not None
+        self._given = state["batches"]
+        self.sampler.go_on(state["epoch"], self._given * self.batch_size)
+
+    def draws_of(self, batch_index: int) -> list[int]:
+        """The draws of one batch of the epoch."""
+        assert self.batch_size is not None
+        return self.sampler.draws()[batch_index * self.batch_size :][: self.batch_size]
+
+
+def training_batches(dataset: SliceDataset, settings: TrainingSettings, seed: int) -> TrainingBatches:
     """Drawn batches; an incomplete last batch is left out unless it is the only one."""
     is_balanced = settings.sampling == "class_balanced"
     weights = class_balanced_weights(dataset.classes_of_slices()) if is_balanced else None
-    return DataLoader(
+    return TrainingBatches(
         dataset,
         settings.batch_size,
         sampler=EpochSampler(len(dataset), seed, weights),

@@ -1,34 +1,47 @@
 """Checkpoints that are whole or absent, and the weights that are taken from them."""
 
+import os
 import pickle
 import warnings
 from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import nn
 
 from trimformer.records.errors import UserError
 from trimformer.records.files import write_whole
+from trimformer.records.run_folder import RunFolder
 
 PREFIX = "model."
 
 
 class WholeCheckpointIO(TorchCheckpointIO):
-    """Lightning's checkpoint files, moved into place in one step."""
+    """Lightning's checkpoint files, moved into place in one step once the disk has them."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:  # noqa: ARG002
-        """Write beside the target first, so that a kill leaves the last good checkpoint."""
-        write_whole(Path(path), lambda temporary: super(WholeCheckpointIO, self).save_checkpoint(checkpoint, temporary))
+        """Write beside the target first, so that a kill or a full disk leaves the last good checkpoint.
+
+        Raises:
+            NotWritableError: The disk is full.
+        """
+        write_whole(Path(path), lambda temporary: _write(checkpoint, temporary))
 
 
-def keep_last_and_best(folder: Path) -> ModelCheckpoint:
-    """`last.ckpt` after every epoch, `best.ckpt` where the selection patients' Dice is highest."""
-    return ModelCheckpoint(
-        folder, filename="best", monitor="selection_dice", mode="max", save_last=True, enable_version_counter=False
-    )
+def last_checkpoint(run: RunFolder) -> Path:
+    """What a run goes on from, there once its first epoch is done or it was asked to end."""
+    return run.checkpoints / "last.ckpt"
+
+
+def _write(checkpoint: dict[str, Any], path: Path) -> None:
+    try:
+        with path.open("wb") as file:
+            torch.save(checkpoint, file)
+            file.flush()
+            os.fsync(file.fileno())  # else a machine that goes away may leave the name without the content
+    except RuntimeError as error:  # what torch makes of a failed write
+        raise OSError(str(error).splitlines()[0]) from error
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

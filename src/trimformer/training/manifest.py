@@ -9,6 +9,7 @@ import torch
 
 from trimformer.data.dataset import Dataset
 from trimformer.models import WeightsReport
+from trimformer.records.errors import UserError
 from trimformer.records.experiment import Experiment
 from trimformer.training.teacher import describe_teacher
 
@@ -39,6 +40,32 @@ def describe_run(experiment: Experiment, dataset: Dataset, weights: WeightsRepor
         "precision": precision,
         "hardware": describe_hardware(),
     }
+
+
+CHANGING = ("trimformer", "python", "libraries", "precision", "hardware")
+"""What may differ where a run goes on."""
+
+
+def with_resume(manifest: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """The manifest of a run that goes on: as it began, with what differs since then added under `resumed`."""
+    known = [manifest, *manifest.get("resumed", [])]
+    latest = {name: next(each[name] for each in reversed(known) if name in each) for name in CHANGING}
+    differs = {name: now[name] for name in CHANGING if now[name] != latest[name]}
+    return {**manifest, "resumed": [*known[1:], differs]} if differs else manifest
+
+
+def refuse_changed_data(manifest: dict[str, Any], dataset: Dataset) -> None:
+    """Hold the data against those that a run which goes on has begun with.
+
+    Raises:
+        UserError: Files or sides are others by now.
+    """
+    if manifest["data"]["fingerprint"] != dataset.fingerprint:
+        raise UserError(
+            "A run goes on with the data that it began with",
+            f"other files, settings or sides of {dataset.name}",
+            "Restore them, or begin anew in a new folder.",
+        )
 
 
 def describe_hardware() -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """What Lightning trains: a segmentation model, its loss and its optimiser."""
 
+import random
 from collections.abc import Sequence
 from typing import Any
 
 import lightning as L
+import numpy as np
 import torch
 from monai.losses.dice import DiceCELoss
 from torch import Tensor, nn
@@ -44,17 +46,17 @@ class SegmentationTask(L.LightningModule):
         self._distillation = distillation
         self._overlap: list[Tensor] = []
 
-    def training_step(self, batch: Sample, batch_index: int) -> Tensor:
+    def training_step(self, batch: Sample, batch_index: int) -> dict[str, Tensor]:
         """The loss of one batch; its dropout depends on seed and batch alone, so a resumed run draws the same."""
         batches = int(self.trainer.num_training_batches)
-        torch.manual_seed(self._seed * 1_000_003 + self.current_epoch * batches + batch_index)
+        seed_everywhere(self._seed * 1_000_003 + self.current_epoch * batches + batch_index)
         images, labels = channels_last(batch)
         if self._distillation is None:
             loss = self._labels_loss(self.model(images), labels)
         else:
             loss = self._distillation.loss(self.model, images, labels, self._labels_loss)
-        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch[0]))
-        return loss * share_of_last_group(batch_index, batches, self._settings.accumulate)
+        share = share_of_last_group(batch_index, batches, self._settings.accumulate)
+        return {"loss": loss * share, "train_loss": loss.detach()}
 
     def validation_step(self, batch: Sample, _: int) -> None:
         """Loss and overlap of one batch of the selection patients."""
@@ -83,6 +85,13 @@ class SegmentationTask(L.LightningModule):
 
     def _labels_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         return self.loss(logits.float(), labels[:, None])
+
+
+def seed_everywhere(seed: int) -> None:
+    """Seed torch, and Python and NumPy, of which a network of one's own may take random numbers."""
+    torch.manual_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002 - the generator that others take their numbers from
 
 
 def share_of_last_group(batch_index: int, num_batches: int, accumulate: int) -> float:

@@ -48,7 +48,7 @@ def refuse_changed_teacher(run: RunFolder, experiment: Experiment) -> None:
     Raises:
         UserError: The weights of the teacher are others by now.
     """
-    if not (run.checkpoints / "last.ckpt").exists() or run.manifest().get("teacher") == describe_teacher(experiment):
+    if run.manifest().get("teacher") == describe_teacher(experiment):
         return
     raise UserError(
         "A run goes on with the teacher that it began with",

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 
@@ -21,16 +22,23 @@ from trimformer.records.run_folder import RunFolder
 from trimformer.training.batches import selection_batches, training_batches
 from trimformer.training.checkpoints import (
     WholeCheckpointIO,
-    keep_last_and_best,
+    last_checkpoint,
     load_checkpoint_weights,
     read_checkpoint,
 )
 from trimformer.training.compilation import Compilation
+from trimformer.training.deterministic import lightning_deterministic, own_mode
 from trimformer.training.distillation import Distillation
+from trimformer.training.ending import ended_cleanly
+from trimformer.training.finite import FiniteLoss
 from trimformer.training.history import HistoryWriter
-from trimformer.training.manifest import describe_run
+from trimformer.training.lock import alone_in
+from trimformer.training.manifest import describe_run, refuse_changed_data, with_resume
+from trimformer.training.mean_loss import MeanLoss
+from trimformer.training.memory import shortage_named
 from trimformer.training.precision import lightning_precision
 from trimformer.training.recomputation import recompute_blocks
+from trimformer.training.saving import CheckpointWriter
 from trimformer.training.start import starting_model
 from trimformer.training.steps import StepReporter
 from trimformer.training.stopping import Patience
@@ -40,18 +48,27 @@ from trimformer.training.tracking import Tracking, refuse_missing_extra
 
 
 def train(experiment: Experiment, folder: Path, progress: Progress = silent) -> RunFolder:
-    """Train into a run folder; a run that was interrupted goes on after its last whole epoch, a done one is left.
+    """Train into a run folder; a run that was interrupted goes on from its last checkpoint, a done one is left.
 
     Raises:
-        UserError: The folder holds another experiment, a checkpoint is damaged, the settings do not fit, the teacher
-            does another task, a run to begin or learn from has seen the patients that are reported on, or tracking is
-            asked for and not installed.
+        UserError: The folder holds another experiment or another process trains there, a checkpoint is damaged, the
+            settings do not fit, the teacher does another task, a run to begin or learn from has seen the patients that
+            are reported on, data or teacher have changed since the run began, the loss is not finite any more, memory
+            does not suffice, the disk is full, or tracking is asked for and not installed.
+        TerminatedError: The process got SIGTERM; what it had is saved.
     """
     run = claim(experiment, folder)
     if is_trained(run):
         return run
     refuse_missing_extra(experiment.tracking)
     canonical_name(experiment.model.name, experiment.model.target)  # a wrong name is told before data are read
+    with alone_in(run), shortage_named(experiment):
+        if not is_trained(run):
+            _train(experiment, run, progress)
+    return run
+
+
+def _train(experiment: Experiment, run: RunFolder, progress: Progress) -> None:
     dataset = load_dataset(experiment.data, progress)
     refuse_seen_patients(experiment, dataset)
     L.seed_everything(experiment.seed, verbose=False)
@@ -59,15 +76,25 @@ def train(experiment: Experiment, folder: Path, progress: Progress = silent) -> 
     if experiment.training.checkpoint_blocks:
         recompute_blocks(model)
     teacher = load_teacher(experiment.distillation, model, dataset) if experiment.distillation else None
-    refuse_changed_teacher(run, experiment)
     precision = lightning_precision(experiment.training.precision)
-    experiment.save(run.experiment_file)
-    write_json(run.manifest_file, describe_run(experiment, dataset, model.weights_report, precision))
+    _describe(run, experiment, dataset, describe_run(experiment, dataset, model.weights_report, precision))
     _fit(model, teacher, experiment, dataset, run, precision, progress)
     for name, file in (("last", run.last_weights_file), ("best", run.weights_file)):
         load_checkpoint_weights(model, run.checkpoints / f"{name}.ckpt")
         save_model(model, file, run.model_file)
-    return run
+
+
+def _describe(run: RunFolder, experiment: Experiment, dataset: Dataset, manifest: dict[str, Any]) -> None:
+    """Say what the run is made with; one that goes on keeps what it began with."""
+    if not last_checkpoint(run).exists():
+        experiment.save(run.experiment_file)
+        write_json(run.manifest_file, manifest)
+        return
+    begun = run.manifest()
+    refuse_changed_data(begun, dataset)
+    refuse_changed_teacher(run, experiment)
+    if (now := with_resume(begun, manifest)) != begun:
+        write_json(run.manifest_file, now)
 
 
 def claim(experiment: Experiment, folder: Path) -> RunFolder:
@@ -106,29 +133,33 @@ def _fit(
     batches = training_batches(slices, settings, experiment.seed)
     selection = selection_batches(SliceDataset(dataset.selection), settings)
     task = SegmentationTask(model, settings, experiment.seed, teacher)
-    last = run.checkpoints / "last.ckpt"
+    last = last_checkpoint(run)
     if last.exists():
         read_checkpoint(last)  # a damaged one is told before Lightning trips over it
-    with _quiet_lightning():
+    with _quiet_lightning(), own_mode():
         trainer = L.Trainer(
             max_epochs=settings.epochs,
             precision=precision,
             accumulate_grad_batches=settings.accumulate,
+            deterministic=lightning_deterministic(settings.deterministic),
             logger=False,
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
             plugins=[WholeCheckpointIO()],
             callbacks=[
-                keep_last_and_best(run.checkpoints),
+                FiniteLoss(slices, batches),
+                MeanLoss(),
                 HistoryWriter(run.history_file),
                 Tracking(run, experiment),
                 StepReporter(experiment.name, progress),
                 *([] if settings.patience is None else [Patience(settings.patience)]),
                 *([Compilation()] if settings.compile else []),
+                CheckpointWriter(run.checkpoints, batches, settings.checkpoint_minutes),
             ],
         )
-        trainer.fit(task, batches, selection, ckpt_path=last if last.exists() else None, weights_only=True)
+        with ended_cleanly(trainer, last):
+            trainer.fit(task, batches, selection, ckpt_path=last if last.exists() else None, weights_only=True)
 
 
 @contextmanager
@@ -142,7 +173,6 @@ def _quiet_lightning() -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*does not have many workers.*")
             warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # of Lightning's own code, since torch 2.15
-            warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
             yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):
