@@ -1,24 +1,11 @@
 import lightning as L
 import pytest
 import torch
-from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
 from trimformer.records.settings import TrainingSettings
-from trimformer.training.task import Sample, SegmentationTask, overlap, segmentation_loss
-
-
-def test_the_loss_is_half_soft_dice_and_half_cross_entropy() -> None:
-    generator = torch.Generator().manual_seed(0)
-    logits = torch.randn(3, 4, 5, 6, generator=generator)
-    labels = torch.randint(0, 4, (3, 5, 6), generator=generator)
-    probabilities = logits.softmax(dim=1)
-    one_hot = F.one_hot(labels, 4).movedim(-1, 1)
-    dims = (0, 2, 3)  # over the whole batch, background included
-    both, total = (probabilities * one_hot).sum(dims), (probabilities + one_hot).sum(dims)
-    soft_dice = (1 - (2 * both + 1e-5) / (total + 1e-5)).mean()
-    expected = (soft_dice + F.cross_entropy(logits, labels)) / 2
-    assert float(segmentation_loss()(logits, labels[:, None])) == pytest.approx(float(expected), abs=1e-6)
+from trimformer.training.loss import dice_cross_entropy
+from trimformer.training.task import Sample, SegmentationTask, overlap
 
 
 def test_overlap_counts_pixels_of_every_foreground_class() -> None:
@@ -47,7 +34,7 @@ class GradientsOfSteps(L.Callback):  # type: ignore[misc] # Lightning is read wi
         assert isinstance(weight, torch.nn.Parameter)
         assert weight.grad is not None
         group = self._groups[len(self.found)]
-        losses = [task.loss(task.model(images), labels[:, None]) for images, labels in group]
+        losses = [dice_cross_entropy(task.model(images), labels) for images, labels in group]
         with torch.enable_grad():
             self.expected.append(torch.stack([torch.autograd.grad(loss, weight)[0] for loss in losses]).mean(dim=0))
         self.found.append(weight.grad.clone())

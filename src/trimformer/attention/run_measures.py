@@ -1,15 +1,20 @@
 """Everything that is measured of a trained run: all of it is made first, then written into the run's folder."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from trimformer.attention.measures.first_sight import first_sights, sight_table
-from trimformer.attention.measures.receptive_field import measure_receptive_field
+from trimformer.attention.measures.measure_sums import MeasureSums, merged_sums
+from trimformer.attention.measures.receptive_field import receptive_field_sums
 from trimformer.attention.profile import profile_beside
 from trimformer.attention.run_subject import RunSubject
 from trimformer.attention.similarity_and_organs import SimilarityAndOrgans
+from trimformer.data.batch import Batch
+from trimformer.processes.share import agreed, first_alone, gathered
 from trimformer.records.errors import UserError
+from trimformer.records.merged_profile import merge_profiles
 from trimformer.records.patient_measures import PatientMeasures
 from trimformer.records.profile import AttentionProfile
 from trimformer.records.progress import Progress, silent
@@ -39,11 +44,14 @@ class RunMeasures:
         return sight_table(first_sights(self.measures["organs"])) if "organs" in self.measures else {}
 
     def save(self, run: RunFolder) -> dict[str, Path]:
-        """Write every measure into the run's folder; the files with the means, by name."""
+        """Let the first process write every measure into the run's folder; the files with the means, by name."""
+        first_alone(lambda: self._write(run))
+        return {"profile": run.profile_file} | {name: run.measure_files(name)[0] for name in self.measures}
+
+    def _write(self, run: RunFolder) -> None:
         for name, measured in self.measures.items():
             measured.save(*run.measure_files(name))
         self.profile.save(run.profile_file, run.profile_arrays)
-        return {"profile": run.profile_file} | {name: run.measure_files(name)[0] for name in self.measures}
 
 
 def measure_run(
@@ -56,7 +64,7 @@ def measure_run(
     """Measure a run's best weights on its training patients, never on those that are reported; nothing is written.
 
     The profile, similarity and organs see every slice once, in the same forward pass; the receptive field takes a few
-    slices of each patient.
+    slices of each patient. Several processes share the patients, and all return the measures of all of them.
 
     Args:
         run: A trained run.
@@ -67,21 +75,40 @@ def measure_run(
     Raises:
         UserError: The run has no weights yet, or no attention of its model can be seen.
     """
-    subject = RunSubject.of(run)
-    beside = SimilarityAndOrgans(subject.model, subject.labels)
-    profile = profile_beside(subject.model, subject.batches("measuring attention", progress), beside, seed=subject.seed)
+    subject = RunSubject.of(run).share()
+    profile, sums = _looked_through(subject, progress)
     if profile.no_rollout:
         return RunMeasures(profile, {}, dict.fromkeys(MEASURES, profile.no_rollout))
-    measures, left_out = beside.measures(), dict[str, str]()
+    measures, left_out = {name: each.measures() for name, each in sums.items()}, dict[str, str]()
     if "organs" not in measures:
         left_out["organs"] = "no patient has labels"
     if field_slices == 0:
         return RunMeasures(profile, measures, left_out | {"receptive_field": "not asked for"})
     batches = subject.spread_batches(field_slices, "measuring receptive fields", progress)
     try:
-        measures["receptive_field"] = measure_receptive_field(
-            subject.model, batches, tokens_per_slice=field_tokens, seed=subject.seed
-        )
+        field = agreed(lambda: _field_sums(subject, batches, field_tokens))
+        measures["receptive_field"] = merged_sums(gathered(field))["receptive_field"].measures()
     except UserError as error:  # a network without gradients has a profile all the same
         left_out["receptive_field"] = str(error)
     return RunMeasures(profile, measures, left_out)
+
+
+def _looked_through(subject: RunSubject, progress: Progress) -> tuple[AttentionProfile, dict[str, MeasureSums]]:
+    """The profile of the patients of all processes, and what was summed beside it; a process may have no patient."""
+
+    def look() -> tuple[list[AttentionProfile], dict[str, MeasureSums]]:
+        if not subject.patients:
+            return [], {}
+        beside = SimilarityAndOrgans(subject.model, subject.labels)
+        batches = subject.batches("measuring attention", progress)
+        return [profile_beside(subject.model, batches, beside, seed=subject.seed)], beside.sums
+
+    profiles, sums = zip(*gathered(agreed(look)), strict=True)
+    return merge_profiles(list(chain.from_iterable(profiles))), merged_sums(sums)
+
+
+def _field_sums(subject: RunSubject, batches: Iterable[Batch], tokens_per_slice: int) -> dict[str, MeasureSums]:
+    if not subject.patients:
+        return {}
+    sums = receptive_field_sums(subject.model, batches, tokens_per_slice=tokens_per_slice, seed=subject.seed)
+    return {"receptive_field": sums}

@@ -1,7 +1,7 @@
 """A trained run as its attention is measured: its best weights and the patients that it learnt from."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from trimformer.data.catalogue import load_dataset
 from trimformer.data.preparation.slices import PatientSlices
 from trimformer.inference.device import default_device
 from trimformer.models import load_model
+from trimformer.processes.share import first_before_others, own_share
 from trimformer.records.progress import Progress
 from trimformer.records.run_folder import RunFolder
 
@@ -36,8 +37,13 @@ class RunSubject:
             UserError: It has no weights yet, or its data cannot be read.
         """
         experiment = run.experiment()
-        model, dataset = load_model(run.path).to(default_device()), load_dataset(experiment.data)
+        model = load_model(run.path).to(default_device())
+        dataset = first_before_others(lambda: load_dataset(experiment.data))
         return cls(model, (*dataset.training, *dataset.selection), dataset.labels, experiment.seed)
+
+    def share(self) -> "RunSubject":
+        """The same with this process's share of the patients, perhaps none."""
+        return replace(self, patients=tuple(own_share(self.patients)))
 
     def batches(self, doing: str, progress: Progress) -> Iterator[Batch]:
         """Every slice of every patient once."""

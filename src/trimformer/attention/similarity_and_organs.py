@@ -11,7 +11,6 @@ from trimformer.attention.measures.regions import Regions
 from trimformer.attention.measures.similarity import SimilarityWatcher, empty_similarity
 from trimformer.attention.transformer.blocks import Transformer
 from trimformer.data.batch import Batch
-from trimformer.records.patient_measures import PatientMeasures
 
 
 class SimilarityAndOrgans:
@@ -36,10 +35,6 @@ class SimilarityAndOrgans:
             organs.add_to(masses.means, batch.patient_ids)
 
         return Beside(organs.image, similarity, add)
-
-    def measures(self) -> dict[str, PatientMeasures]:
-        """What there is, `similarity` and `organs`, per patient."""
-        return {name: sums.measures() for name, sums in self.sums.items()}
 
 
 def _nothing(_image: int, _maps: Tensor) -> None:

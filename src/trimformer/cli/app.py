@@ -6,13 +6,15 @@
 import sys
 import traceback
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from trimformer import __version__
 from trimformer.cli import choose, compare, compress, data, demo, evaluate, inspect, models, report, study, train
+from trimformer.cli.several import one_voice, told_once, working_together
 from trimformer.cli.terminal import complain
+from trimformer.records.errors import TerminatedError, UserError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -57,24 +59,28 @@ def _options(
 
 def main() -> None:
     """Run the command line; a user's mistake is one message and exit code 2."""
-    from trimformer.records.errors import TerminatedError, UserError
-
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
-    try:
-        app(args=arguments, prog_name="trimformer")
-    except UserError as error:
+    with one_voice():
+        try:
+            with working_together(arguments):
+                app(args=arguments, prog_name="trimformer")
+        except UserError as error:
+            _fail(2, debug, error.rule, error.found, error.next_step)
+        except KeyboardInterrupt:
+            sys.exit(130)
+        except TerminatedError as ended:
+            with told_once(str(ended)):
+                typer.echo(str(ended), err=True)
+            sys.exit(143)  # 128 + SIGTERM, as if the signal had ended the process
+        except Exception as error:
+            what = f"{type(error).__name__}: {error}"
+            _fail(1, debug, "Trimformer failed", what, "This is a bug: run again with --debug.")
+
+
+def _fail(code: int, debug: bool, rule: str, found: str, next_step: str) -> NoReturn:
+    with told_once(f"{rule} {found}"):
         if debug:
             traceback.print_exc()
-        complain(error.rule, error.found, error.next_step)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except TerminatedError as ended:
-        typer.echo(str(ended), err=True)
-        sys.exit(143)  # 128 + SIGTERM, as if the signal had ended the process
-    except Exception as error:
-        if debug:
-            traceback.print_exc()
-        complain("Trimformer failed", f"{type(error).__name__}: {error}", "This is a bug: run again with --debug.")
-        sys.exit(1)
+        complain(rule, found, next_step)
+    sys.exit(code)

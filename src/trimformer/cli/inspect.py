@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -83,6 +84,8 @@ def inspect(
     _only_with("--figures", figures, format=file_format, block=block, head=head, patient=patient, out=out)
     _only_with("--figures", figures, slice=slice_index)
     _only_with("--causal-radius", causal_radius, radius=radius)
+    from trimformer.processes.group import is_first
+    from trimformer.processes.share import first_before_others
     from trimformer.report.attention.write import FORMATS, check_formats, write_run_figures
     from trimformer.training.tracking import track
 
@@ -94,16 +97,19 @@ def inspect(
     drawn: list[Path] | None = None
     with progress_bars(shown=not json) as progress:
         # Before the long pass, so that a block or head that is not there is told at once.
-        examples = _Examples(patient, slice_index, block or [], head).of(folders) if figures else {}
+        asked_examples = _Examples(patient, slice_index, block or [], head)
+        examples = first_before_others(lambda: asked_examples.of(folders)) if figures else {}
         asked = _Asked(field_slices, explorer_slices, causal_radius, radius)
         inspected = told.without_failures(folders, lambda folder: _inspect(folder, asked, progress))
         if figures:
             place = out or (next(iter(folders.values())).figures if len(runs) == 1 else COMPARISON)
             whole = {name: folders[name] for name in inspected}
             shown = {name: example for name, example in examples.items() if name in inspected}
-            drawn = write_run_figures(whole, place, formats, examples=shown, blocks=block or (), head=head)
-            for folder in whole.values():
-                track(folder)
+            draw = partial(write_run_figures, whole, place, formats, examples=shown, blocks=block or (), head=head)
+            drawn = draw() if is_first() else []
+            if is_first():
+                for folder in whole.values():
+                    track(folder)
     if json:
         print_json(document(inspected, told.failures, drawn, single=len(runs) == 1))
     else:
@@ -127,21 +133,27 @@ class _Asked:
 def _inspect(folder: "RunFolder", asked: _Asked, progress: "Progress") -> Inspected:
     """Measure one run; nothing is written before everything that was asked for has been measured."""
     from trimformer.attention.run_measures import measure_run
+    from trimformer.processes.share import first_alone
 
     measured = measure_run(folder, field_slices=asked.field_slices, progress=progress)
-    ablations = _ablations(folder, asked.radii_mm, progress) if asked.causal_radius else {}
-    inspected = Inspected(measured, measured.save(folder) | ablations, dict(measured.left_out))
+    if asked.causal_radius:
+        first_alone(lambda: _ablate(folder, asked.radii_mm, progress))
+    files = measured.save(folder) | (_ablation_files(folder) if asked.causal_radius else {})
+    inspected = Inspected(measured, files, dict(measured.left_out))
     if asked.explorer_slices:
-        _write_explorer(folder, asked.explorer_slices, inspected, progress)
+        first_alone(lambda: _write_explorer(folder, asked.explorer_slices, inspected, progress))
     return inspected
 
 
-def _ablations(folder: "RunFolder", radii_mm: list[float] | None, progress: "Progress") -> dict[str, Path]:
+def _ablate(folder: "RunFolder", radii_mm: list[float] | None, progress: "Progress") -> None:
     from trimformer.attention.ablation.causal_radius import causal_radius_of_run
     from trimformer.attention.ablation.skip import skipped_blocks_of_run
 
     causal_radius_of_run(folder, radii_mm, progress)
     skipped_blocks_of_run(folder, progress)
+
+
+def _ablation_files(folder: "RunFolder") -> dict[str, Path]:
     return {"causal_radius": folder.causal_radius_file, "skipped_blocks": folder.skipped_blocks_file}
 
 
@@ -235,9 +247,11 @@ def _open(run: Path) -> "RunFolder":
     if run.suffix != ".toml":
         return RunFolder.open(run)
     experiment = read_experiment(run)
+    from trimformer.processes.share import first_before_others
     from trimformer.training.untrained import write_untrained_run
 
-    return write_untrained_run(experiment, Path("runs") / f"{experiment.name}-untrained")
+    place = Path("runs") / f"{experiment.name}-untrained"
+    return first_before_others(lambda: write_untrained_run(experiment, place))
 
 
 def _check_radii(radii_mm: list[float]) -> None:

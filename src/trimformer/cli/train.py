@@ -28,4 +28,7 @@ def train(
         print_json({"run": str(run.path)})
         return
     say(f"Weights at the start: {run.manifest()['weights']['summary']}")
+    processes = run.manifest()["processes"]
+    if processes["count"] > 1:
+        say(f"{processes['count']} processes. Statistics of BatchNorm: {processes['batch_norm']}.")
     say(f"Trained: {run.path}\nNext: trimformer evaluate {run.path}")

@@ -1,6 +1,7 @@
 """Evaluate a predictor, or a run, on patients that never chose anything."""
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from trimformer.evaluation.slice_scores import score_slices
 from trimformer.inference.device import default_device
 from trimformer.inference.predict import Predictor, network_predictor, predict_scores
 from trimformer.models import load_model
+from trimformer.processes.share import first_alone, first_before_others, shared_out
 from trimformer.records.evaluation import Empty, Evaluation, Unit
 from trimformer.records.files import write_arrays
 from trimformer.records.progress import Progress, silent, under_name
@@ -30,22 +32,22 @@ def evaluate(
     unit: Unit = "volume",
     empty: Empty = "left_out",
 ) -> Evaluation:
-    """Score a predictor on every patient's own grid.
+    """Score a predictor on every patient's own grid; several processes share the patients and all return the same.
 
     Args:
         predict: Gives a label map on the patient's own grid.
         patients: With their true labels.
         labels: Label values and their names; background is not scored.
-        progress: Told after every patient.
+        progress: Told after every patient of this process.
         unit: What one Dice is taken over.
         empty: What an empty mask counts.
     """
     patients = tuple(patients)
     score = score_patient if unit == "volume" else score_slices
-    scores = {}
-    for index, patient in enumerate(patients):
-        scores[patient.patient_id] = score(predict(patient), patient, labels, empty)
-        progress("evaluating", index + 1, len(patients))
+    found = shared_out(
+        patients, lambda patient: score(predict(patient), patient, labels, empty), partial(progress, "evaluating")
+    )
+    scores = {patient.patient_id: each for patient, each in zip(patients, found, strict=True)}
     summary = {name: summarise_label(entry[name] for entry in scores.values()) for name in labels.values()}
     mean, interval = mean_over_classes(scores)
     return Evaluation(
@@ -78,10 +80,14 @@ def evaluate_run(run: RunFolder, progress: Progress = silent) -> Evaluation:
     if not _same_weights(models["best"], models["last"]):
         told = under_name(progress, f"evaluating {run.name}, last epoch")
         last = evaluate(network_predictor(models["last"]), dataset.validation, dataset.labels, told)
-    last.model_copy(update={"checkpoint": "last"}).save(run.last_evaluation_file)
-    write_arrays(run.examples_file, _examples(models["best"], dataset))
-    best.save(run.evaluation_file)
+    first_alone(lambda: _write(run, best, last, _examples(models["best"], dataset)))
     return best
+
+
+def _write(run: RunFolder, best: Evaluation, last: Evaluation, examples: dict[str, np.ndarray]) -> None:
+    last.model_copy(update={"checkpoint": "last"}).save(run.last_evaluation_file)
+    write_arrays(run.examples_file, examples)
+    best.save(run.evaluation_file)
 
 
 def evaluate_otherwise(run: RunFolder, unit: Unit, empty: Empty, progress: Progress = silent) -> Evaluation:
@@ -96,7 +102,7 @@ def evaluate_otherwise(run: RunFolder, unit: Unit, empty: Empty, progress: Progr
     dataset = _unseen(run)
     told = under_name(progress, f"evaluating {run.name}")
     evaluation = evaluate(predict, dataset.validation, dataset.labels, told, unit=unit, empty=empty)
-    evaluation.save(run.counted_otherwise_file(unit, empty))
+    first_alone(lambda: evaluation.save(run.counted_otherwise_file(unit, empty)))
     return evaluation
 
 
@@ -105,7 +111,7 @@ def _unseen(run: RunFolder) -> Dataset:
 
     Sides are dealt anew from the files, so that patients who were added since may have moved others.
     """
-    dataset = load_dataset(run.experiment().data)
+    dataset = first_before_others(lambda: load_dataset(run.experiment().data))
     refuse_seen_patients([patient.patient_id for patient in dataset.validation], run)
     return dataset
 

@@ -2,6 +2,9 @@
 
 from typing import Literal
 
+BatchNorm = Literal["batch", "frozen"]
+"""By which statistics BatchNorm normalises in training: those of the batch, or those that the weights came with."""
+
 Decoder = Literal["full", "compressed"]
 """`full` reads several token maps; `compressed` reads the last one only."""
 

@@ -15,7 +15,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from trimformer.records.choices import Decoder, SpacingFrom
+from trimformer.records.choices import BatchNorm, Decoder, SpacingFrom
 from trimformer.records.model_names import HYBRIDS, OWN_NETWORKS, plain_name
 
 MAX_BLOCKS = 12
@@ -181,6 +181,9 @@ class TrainingSettings(Settings):
     )
     sampling: Literal["uniform", "class_balanced"] = Field(
         "uniform", description="every slice once an epoch, or slices drawn so that every class is shown equally often"
+    )
+    batch_norm: BatchNorm = Field(
+        "batch", description="batch: statistics of each batch; frozen: those that the weights came with, left alone"
     )
     precision: Annotated[Literal["auto", "32", "bf16"], BeforeValidator(str)] = "auto"
     loader_workers: Literal["auto"] | Annotated[int, Field(ge=0)] = Field(

@@ -6,11 +6,14 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Sampler, SequentialSampler
 
 from trimformer.data.training_set import SliceDataset
+from trimformer.processes.group import num_processes, rank
 from trimformer.records.settings import TrainingSettings
+from trimformer.training.devices import refuse_uneven_shares
 from trimformer.training.sampling import class_balanced_draws, class_balanced_weights, uniform_draws
+from trimformer.training.shares import BatchesInTurn, share_of_batches
 
 GPU_WORKERS = 4
 """Processes that read ahead for a graphics card, which would wait otherwise; fewer where there are no more cores."""
@@ -20,18 +23,20 @@ class EpochSampler(Sampler[int]):
     """The slices of an epoch in an order that seed and epoch decide, so that a resumed run continues the same order.
 
     It gives draw numbers: the slice's index plus a multiple of the length that no other draw of the training has, so
-    that every draw is augmented in its own way.
+    that every draw is augmented in its own way. Of several processes each has its share of every batch.
 
     Args:
         length: How many slices there are, and how many are drawn in an epoch.
         seed: Of the training.
         weights: How likely every slice is at each draw (slices,); None: each comes once an epoch.
+        batch_size: Slices of all processes together; an incomplete last batch is left out unless it is the only one.
     """
 
-    def __init__(self, length: int, seed: int, weights: Tensor | None = None) -> None:
+    def __init__(self, length: int, seed: int, weights: Tensor | None = None, batch_size: int = 1) -> None:
         self._length = length
         self._seed = seed
         self._weights = weights
+        self._batch_size = batch_size
         self._had = (0, 0)
         self.epoch = 0
 
@@ -44,14 +49,14 @@ class EpochSampler(Sampler[int]):
         self._had = (epoch, draws)
 
     def draws(self) -> list[int]:
-        """All draws of the epoch."""
+        """All draws of the epoch, those of all processes."""
         generator = torch.Generator().manual_seed(self._seed * 100_003 + self.epoch)
         if self._weights is None:
             return uniform_draws(self._length, self.epoch, generator).tolist()
         return class_balanced_draws(self._weights, self.epoch, generator).tolist()
 
     def __len__(self) -> int:
-        return self._length
+        return len(self._share(list(range(self._length))))
 
     @property
     def left_out(self) -> int:
@@ -60,7 +65,10 @@ class EpochSampler(Sampler[int]):
         return draws if epoch == self.epoch else 0
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self.draws()[self.left_out :])
+        return iter(self._share(self.draws())[self.left_out :])
+
+    def _share(self, draws: list[int]) -> list[int]:
+        return share_of_batches(draws, self._batch_size, rank(), num_processes())
 
 
 class TrainingBatches(DataLoader[tuple[torch.Tensor, ...]]):
@@ -87,29 +95,30 @@ class TrainingBatches(DataLoader[tuple[torch.Tensor, ...]]):
         self.sampler.go_on(state["epoch"], self._given * self.batch_size)
 
     def draws_of(self, batch_index: int) -> list[int]:
-        """The draws of one batch of the epoch."""
+        """The draws of one batch of the epoch, those of all processes."""
         assert self.batch_size is not None
-        return self.sampler.draws()[batch_index * self.batch_size :][: self.batch_size]
+        joint = self.batch_size * num_processes()
+        return self.sampler.draws()[batch_index * joint :][:joint]
 
 
 def training_batches(dataset: SliceDataset, settings: TrainingSettings, seed: int) -> TrainingBatches:
-    """Drawn batches; an incomplete last batch is left out unless it is the only one."""
+    """This process's share of drawn batches; an incomplete last batch is left out unless it is the only one.
+
+    Raises:
+        UserError: The processes cannot take as many slices each.
+    """
     is_balanced = settings.sampling == "class_balanced"
     weights = class_balanced_weights(dataset.classes_of_slices()) if is_balanced else None
-    return TrainingBatches(
-        dataset,
-        settings.batch_size,
-        sampler=EpochSampler(len(dataset), seed, weights),
-        drop_last=len(dataset) >= settings.batch_size,
-        **reading_ahead(settings),
-    )
+    joint = min(settings.batch_size, len(dataset))
+    refuse_uneven_shares(joint)
+    sampler = EpochSampler(len(dataset), seed, weights, joint)
+    return TrainingBatches(dataset, joint // num_processes(), sampler=sampler, **reading_ahead(settings))
 
 
-def selection_batches(
-    dataset: Dataset[tuple[torch.Tensor, ...]], settings: TrainingSettings
-) -> DataLoader[tuple[torch.Tensor, ...]]:
-    """All slices in their order."""
-    return DataLoader(dataset, settings.batch_size, **reading_ahead(settings))
+def selection_batches(dataset: SliceDataset, settings: TrainingSettings) -> DataLoader[tuple[torch.Tensor, ...]]:
+    """All slices in their order, the batches dealt to the processes in turn."""
+    sampler = BatchesInTurn(SequentialSampler(dataset), settings.batch_size, rank(), num_processes())
+    return DataLoader(dataset, batch_sampler=sampler, **reading_ahead(settings))
 
 
 def reading_ahead(settings: TrainingSettings) -> dict[str, Any]:

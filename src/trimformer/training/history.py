@@ -44,7 +44,8 @@ class HistoryWriter(L.Callback):
         seconds = round(time.perf_counter() - self._begin, 3)
         epoch = float(trainer.current_epoch)
         row = {"epoch": epoch, **metrics, "learning_rate": self._learning_rate, "seconds": seconds}
-        write_history(self._path, [*self._rows_before(trainer.current_epoch), row])
+        if trainer.is_global_zero:
+            write_history(self._path, [*self._rows_before(trainer.current_epoch), row])
 
     def _rows_before(self, epoch: int) -> list[dict[str, float]]:
         if not self._path.exists():

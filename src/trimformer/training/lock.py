@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from filelock import FileLock, Timeout
-from lightning.pytorch.utilities import rank_zero_only
 
+from trimformer.processes.share import first_alone
 from trimformer.records.errors import NotWritableError, UserError
 from trimformer.records.files import remove_leftovers
 from trimformer.records.run_folder import RunFolder
@@ -23,10 +23,15 @@ def alone_in(run: RunFolder) -> Iterator[None]:
     Raises:
         UserError: Another training is at work there, or the folder cannot be written.
     """
-    if rank_zero_only.rank:
-        yield
-        return
     lock = FileLock(run.path / ".lock")
+    first_alone(lambda: _acquire(lock, run))
+    try:
+        yield
+    finally:
+        lock.release()  # nothing to a process that does not hold it
+
+
+def _acquire(lock: FileLock, run: RunFolder) -> None:
     try:
         run.path.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=PATIENCE_SECONDS)
@@ -38,9 +43,5 @@ def alone_in(run: RunFolder) -> Iterator[None]:
         ) from None
     except OSError as error:
         raise NotWritableError(run.path, error) from error
-    try:
-        for folder in (run.path, run.checkpoints):
-            remove_leftovers(folder)
-        yield
-    finally:
-        lock.release()
+    for folder in (run.path, run.checkpoints):
+        remove_leftovers(folder)

@@ -8,16 +8,17 @@ from typing import Any
 import torch
 
 from trimformer.data.dataset import Dataset
-from trimformer.models import WeightsReport
+from trimformer.models import SegmentationModel
 from trimformer.records.errors import UserError
 from trimformer.records.experiment import Experiment
+from trimformer.training.devices import describe_processes
 from trimformer.training.teacher import describe_teacher
 
 LIBRARIES = ("torch", "timm", "monai", "lightning", "numpy", "nilearn")
 
 
-def describe_run(experiment: Experiment, dataset: Dataset, weights: WeightsReport, precision: str) -> dict[str, Any]:
-    """Versions, seed, data fingerprint, what became of every weight, the teacher, and hardware of a training."""
+def describe_run(experiment: Experiment, dataset: Dataset, model: SegmentationModel, precision: str) -> dict[str, Any]:
+    """Versions, seed, data fingerprint, what became of every weight, the teacher, processes and hardware."""
     return {
         "trimformer": version("trimformer"),
         "python": platform.python_version(),
@@ -35,22 +36,23 @@ def describe_run(experiment: Experiment, dataset: Dataset, weights: WeightsRepor
             "selection": [patient.patient_id for patient in dataset.selection],
             "validation": [patient.patient_id for patient in dataset.validation],
         },
-        "weights": weights.document(),
+        "weights": model.weights_report.document(),
         "teacher": describe_teacher(experiment),
         "precision": precision,
+        "processes": describe_processes(model, experiment.training.batch_norm),
         "hardware": describe_hardware(),
     }
 
 
-CHANGING = ("trimformer", "python", "libraries", "precision", "hardware")
+CHANGING = ("trimformer", "python", "libraries", "precision", "processes", "hardware")
 """What may differ where a run goes on."""
 
 
 def with_resume(manifest: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
     """The manifest of a run that goes on: as it began, with what differs since then added under `resumed`."""
     known = [manifest, *manifest.get("resumed", [])]
-    latest = {name: next(each[name] for each in reversed(known) if name in each) for name in CHANGING}
-    differs = {name: now[name] for name in CHANGING if now[name] != latest[name]}
+    latest = {name: next((each[name] for each in reversed(known) if name in each), None) for name in CHANGING}
+    differs = {name: now[name] for name in CHANGING if name in now and now[name] != latest[name]}
     return {**manifest, "resumed": [*known[1:], differs]} if differs else manifest
 
 

@@ -3,7 +3,10 @@
 from typing import Any
 
 import lightning as L
+import torch
 from torch import Tensor
+
+from trimformer.processes.group import num_processes, summed
 
 
 class MeanLoss(L.Callback):
@@ -30,9 +33,9 @@ class MeanLoss(L.Callback):
         pl_module.log("train_loss", self._sum / self._slices, sync_dist=trainer.world_size > 1)
 
     def state_dict(self) -> dict[str, Any]:
-        """The sums of the epoch until now."""
-        return {"sum": float(self._sum), "slices": self._slices}
+        """The sums of the epoch until now, over all processes."""
+        return {"sum": float(summed(torch.as_tensor(self._sum))), "slices": self._slices * num_processes()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on adding."""
-        self._sum, self._slices = state_dict["sum"], state_dict["slices"]
+        self._sum, self._slices = state_dict["sum"] / num_processes(), state_dict["slices"] // num_processes()

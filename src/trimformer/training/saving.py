@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import Tensor
 
+from trimformer.processes.group import mean_over_processes
 from trimformer.records.files import write_whole
 from trimformer.training.batches import TrainingBatches
 
@@ -71,7 +72,9 @@ class CheckpointWriter(Checkpoint):
         """Keep the gradients that were added up for the next step, where it is not taken yet."""
         if _is_inside_step(trainer):
             named = pl_module.named_parameters()
-            checkpoint["gradients"] = {name: tensor.grad for name, tensor in named if tensor.grad is not None}
+            checkpoint["gradients"] = {
+                name: mean_over_processes(tensor.grad) for name, tensor in named if tensor.grad is not None
+            }
 
     def on_train_batch_end(self, trainer: L.Trainer, *arguments: Any) -> None:
         """Write inside an epoch where it is time, but not between the batches of one step."""

@@ -7,20 +7,21 @@ from typing import Any
 import lightning as L
 import numpy as np
 import torch
-from monai.losses.dice import DiceCELoss
 from torch import Tensor, nn
 
+from trimformer.processes.group import rank, summed
 from trimformer.records.settings import TrainingSettings
+from trimformer.training.batch_norm import freeze_statistics
 from trimformer.training.distillation import Distillation
+from trimformer.training.loss import dice_cross_entropy
 from trimformer.training.schedules import learning_rate_schedule, needs_schedule
+from trimformer.training.shares import BatchesInTurn
 
 Sample = Sequence[Tensor]
 """Images (batch, 1, rows, columns) and labels (batch, rows, columns)."""
 
-
-def segmentation_loss() -> nn.Module:
-    """(soft Dice + cross-entropy) / 2, background included, Dice over the whole batch (the paper's loss)."""
-    return DiceCELoss(softmax=True, to_onehot_y=True, batch=True, lambda_dice=0.5, lambda_ce=0.5)
+RANK_SEEDS = (1 << 40) + 1_000_003_000_017
+"""How far apart the seeds of dropout in two processes are; the first has those of a training in one process."""
 
 
 class SegmentationTask(L.LightningModule):
@@ -28,7 +29,8 @@ class SegmentationTask(L.LightningModule):
 
     The selection patients' Dice that is logged after every epoch is the mean over classes of the Dice over all their
     slices together, on the model's grid: cheap, and used for nothing but picking the best epoch. A teacher, where there
-    is one, has its part in the training loss alone.
+    is one, has its part in the training loss alone. Where several processes train, every one logs the same numbers:
+    those of all slices.
     """
 
     def __init__(
@@ -40,16 +42,22 @@ class SegmentationTask(L.LightningModule):
     ) -> None:
         super().__init__()
         self.model = model.to(memory_format=torch.channels_last)  # the layout in which convolutions are fastest
-        self.loss = segmentation_loss()
         self._settings = settings
         self._seed = seed
         self._distillation = distillation
         self._overlap: list[Tensor] = []
+        self._selection_loss: list[Tensor] = []
+
+    def on_train_epoch_start(self) -> None:
+        """Whoever called `train()` on the model has set its BatchNorm free."""
+        if self._settings.batch_norm == "frozen":
+            freeze_statistics(self.model)
 
     def training_step(self, batch: Sample, batch_index: int) -> dict[str, Tensor]:
         """The loss of one batch; its dropout depends on seed and batch alone, so a resumed run draws the same."""
         batches = int(self.trainer.num_training_batches)
-        seed_everywhere(self._seed * 1_000_003 + self.current_epoch * batches + batch_index)
+        drawn = self.current_epoch * batches + batch_index
+        seed_everywhere(self._seed * 1_000_003 + drawn + rank() * RANK_SEEDS)
         images, labels = channels_last(batch)
         if self._distillation is None:
             loss = self._labels_loss(self.model(images), labels)
@@ -58,19 +66,24 @@ class SegmentationTask(L.LightningModule):
         share = share_of_last_group(batch_index, batches, self._settings.accumulate)
         return {"loss": loss * share, "train_loss": loss.detach()}
 
-    def validation_step(self, batch: Sample, _: int) -> None:
+    def validation_step(self, batch: Sample, index: int) -> None:
         """Loss and overlap of one batch of the selection patients."""
         images, labels = channels_last(batch)
         logits = self.model(images)
-        self.log("selection_loss", self._labels_loss(logits, labels), on_epoch=True, batch_size=len(images))
-        self._overlap.append(overlap(logits.argmax(dim=1), labels, num_classes=logits.shape[1]))
+        counts = self._counts(index)
+        loss = dice_cross_entropy(logits.float(), labels).double()
+        self._selection_loss.append(torch.stack([loss, torch.ones_like(loss)]) * len(images) * counts)
+        self._overlap.append(overlap(logits.argmax(dim=1), labels, num_classes=logits.shape[1]) * counts)
 
     def on_validation_epoch_end(self) -> None:
-        """Dice of the epoch, from the sums over all slices."""
-        both, total = torch.stack(self._overlap).sum(dim=0).double().unbind()
+        """Loss and Dice of the epoch, from the sums over all slices."""
+        loss, slices = summed(torch.stack(self._selection_loss).sum(dim=0))
+        both, total = summed(torch.stack(self._overlap).sum(dim=0)).double()
+        self._selection_loss.clear()
         self._overlap.clear()
         dice = (2 * both / total)[total > 0].mean() if (total > 0).any() else torch.tensor(0.0)
-        self.log("selection_dice", dice.float())
+        self.log("selection_loss", (loss / slices).float(), sync_dist=True)
+        self.log("selection_dice", dice.float(), sync_dist=True)
 
     def configure_optimizers(self) -> Any:
         """AdamW, and the schedule of its learning rate; Lightning counts the steps of the whole training."""
@@ -84,7 +97,13 @@ class SegmentationTask(L.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def _labels_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        return self.loss(logits.float(), labels[:, None])
+        return dice_cross_entropy(logits.float(), labels, sum_over=summed)
+
+    def _counts(self, index: int) -> bool:
+        """Whether a batch of the selection patients is no other process's as well."""
+        sampler = self.trainer.val_dataloaders.batch_sampler
+        assert isinstance(sampler, BatchesInTurn)
+        return sampler.counts(index)
 
 
 def seed_everywhere(seed: int) -> None:

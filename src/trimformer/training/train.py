@@ -14,6 +14,7 @@ from trimformer.data.catalogue import load_dataset
 from trimformer.data.dataset import Dataset
 from trimformer.data.training_set import SliceDataset
 from trimformer.models import SegmentationModel, canonical_name, save_model
+from trimformer.processes.share import as_the_first_sees, first_alone, first_before_others
 from trimformer.records.errors import UserError
 from trimformer.records.experiment import Experiment
 from trimformer.records.files import write_json
@@ -28,6 +29,7 @@ from trimformer.training.checkpoints import (
 )
 from trimformer.training.compilation import Compilation
 from trimformer.training.deterministic import lightning_deterministic, own_mode
+from trimformer.training.devices import lightning_devices, refuse_uneven_shares
 from trimformer.training.distillation import Distillation
 from trimformer.training.ending import ended_cleanly
 from trimformer.training.finite import FiniteLoss
@@ -58,27 +60,36 @@ def train(experiment: Experiment, folder: Path, progress: Progress = silent) -> 
         TerminatedError: The process got SIGTERM; what it had is saved.
     """
     run = claim(experiment, folder)
-    if is_trained(run):
+    if as_the_first_sees(is_trained(run)):
         return run
     refuse_missing_extra(experiment.tracking)
     canonical_name(experiment.model.name, experiment.model.target)  # a wrong name is told before data are read
+    refuse_uneven_shares(experiment.training.batch_size)
     with alone_in(run), shortage_named(experiment):
-        if not is_trained(run):
+        if not as_the_first_sees(is_trained(run)):
             _train(experiment, run, progress)
     return run
 
 
 def _train(experiment: Experiment, run: RunFolder, progress: Progress) -> None:
-    dataset = load_dataset(experiment.data, progress)
+    dataset = first_before_others(lambda: load_dataset(experiment.data, progress))
     refuse_seen_patients(experiment, dataset)
     L.seed_everything(experiment.seed, verbose=False)
-    model = starting_model(experiment, num_classes=1 + max(dataset.labels), in_channels=dataset.num_channels)
+    model = first_before_others(lambda: _starting_model(experiment, dataset))
     if experiment.training.checkpoint_blocks:
         recompute_blocks(model)
     teacher = load_teacher(experiment.distillation, model, dataset) if experiment.distillation else None
     precision = lightning_precision(experiment.training.precision)
-    _describe(run, experiment, dataset, describe_run(experiment, dataset, model.weights_report, precision))
+    first_alone(lambda: _describe(run, experiment, dataset, describe_run(experiment, dataset, model, precision)))
     _fit(model, teacher, experiment, dataset, run, precision, progress)
+    first_alone(lambda: _keep_weights(run, model))
+
+
+def _starting_model(experiment: Experiment, dataset: Dataset) -> SegmentationModel:
+    return starting_model(experiment, num_classes=1 + max(dataset.labels), in_channels=dataset.num_channels)
+
+
+def _keep_weights(run: RunFolder, model: SegmentationModel) -> None:
     for name, file in (("last", run.last_weights_file), ("best", run.weights_file)):
         load_checkpoint_weights(model, run.checkpoints / f"{name}.ckpt")
         save_model(model, file, run.model_file)
@@ -146,7 +157,7 @@ def _fit(
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
-            plugins=[WholeCheckpointIO()],
+            **lightning_devices(model, settings.batch_norm, WholeCheckpointIO()),
             callbacks=[
                 FiniteLoss(slices, batches),
                 MeanLoss(),

@@ -28,6 +28,6 @@ def write_untrained_run(experiment: Experiment, folder: Path, progress: Progress
     L.seed_everything(experiment.seed, verbose=False)
     model = starting_model(experiment, num_classes=1 + max(dataset.labels), in_channels=dataset.num_channels)
     experiment.save(run.experiment_file)
-    write_json(run.manifest_file, describe_run(experiment, dataset, model.weights_report, precision="32-true"))
+    write_json(run.manifest_file, describe_run(experiment, dataset, model, precision="32-true"))
     save_model(model, run.weights_file, run.model_file)
     return run

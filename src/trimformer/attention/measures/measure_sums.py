@@ -1,7 +1,8 @@
 """What a measure has summed of every patient: it grows batch by batch, travels between machines, and merges exactly."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,17 @@ class MeasureSums:
     def measures(self) -> PatientMeasures:
         """The measure of every patient seen so far."""
         return self.finish(self.means.patient_ids, self.means.means(), self.about)
+
+
+def merged_sums(parts: Iterable[Mapping[str, MeasureSums]]) -> dict[str, MeasureSums]:
+    """The sums of each measure over all parts, by name; a measure may be missing in some of them."""
+    merged: dict[str, MeasureSums] = {}
+    for name, sums in chain.from_iterable(part.items() for part in parts):
+        if name in merged:
+            merged[name].merge(sums)
+        else:
+            merged[name] = sums
+    return merged
 
 
 def known_of(model: nn.Module, transformer: Transformer) -> dict[str, Any]:
