@@ -27,7 +27,7 @@ precision = 32
 FAILING = """
 [[run]]
 name = "bad"
-model.weights = "nowhere.npz"
+model.target = "deadly:broken"
 [[run]]
 name = "after"
 model.weights = "study:bad"
@@ -46,6 +46,11 @@ def network(num_classes, num_blocks):
     if multiprocessing.parent_process() is not None:
         os.kill(os.getpid(), signal.SIGKILL)
     return nn.Conv2d(1, num_classes, 1)
+
+def broken(num_classes, num_blocks):
+    if multiprocessing.parent_process() is not None:
+        raise ValueError("nowhere")
+    return nn.Conv2d(1, num_classes, 1)
 """
 
 
@@ -62,14 +67,16 @@ def study_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_runs_that_fail_are_named_and_stop_nothing(trimformer: Typed, study_file: Path) -> None:
     study_file.write_text(BASE + FAILING)
     Path("deadly.py").write_text(DEADLY)
-    code, printed, complaint = trimformer("study", study_file)
+    code, printed, complaint = trimformer("study", study_file, "--retries", 1)
     assert code == 3, complaint
     runs = Path("study-made", "runs")
     assert (runs / "good" / "evaluation.json").is_file()
     assert "Failed: bad: " in printed
     assert "Failed: after: It needs bad, which failed." in printed
     assert "Failed: killed: Its process was ended by SIGKILL" in printed
-    assert "nowhere.npz" in (runs / "bad" / "failure.txt").read_text()
+    assert "nowhere" in (runs / "bad" / "failure.txt").read_text()
+    for words in ("bad: failed: ", "after: failed: It needs bad", "good: done, epoch 1 of 1, Dice"):
+        assert words in complaint
     results = json.loads(Path("study-made", "results.json").read_text())
     assert results["done"] == 1
     assert [failure["run"] for failure in results["failed"]] == ["bad", "after", "killed"]
@@ -113,7 +120,12 @@ def test_a_dry_run_tells_parameters_operations_and_time_and_writes_nothing(trimf
         (["made.toml", "--set", "data.image_size=50"], ["multiple of 8", "50"]),
         (["made.toml", "--set", "model.name=resnet"], ["catalogue", "resnet"]),
         (["made.toml", "--set", "data.dataset=ibsr19"], ["ibsr19", "brain"]),
-        (["made.toml", "--root", "ibsr18=elsewhere"], ["a folder that exists", "elsewhere"]),
+        (["made.toml", "--root", "ibsr18=elsewhere"], ["a folder that exists", "elsewhere", "in unetr-1, unetr-3"]),
+        (["made.toml", "--set", "model.weights=nowhere.npz"], ["must exist", "nowhere.npz", "in unetr-1, unetr-3"]),
+        (["made.toml", "--set", "model.weights=vit_of_nobody"], ["Weights are none", "vit_of_nobody"]),
+        (["made.toml", "--workers", "2", "--ray", "auto"], ["--workers 2 with --ray auto", "--cpus-per-run"]),
+        (["made.toml", "--gpus-per-run", "1"], ["shares of a cluster", "no --ray"]),
+        (["made.toml", "--ray", "127.0.0.1:1"], ["A Ray cluster answers", "127.0.0.1:1", "ray start --head"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
@@ -125,3 +137,53 @@ def test_a_mistake_in_a_study_is_told_before_anything_runs(
     for word in words:
         assert word in complaint
     assert {path.name for path in study_file.parent.iterdir()} == {"made.toml", "ibsr18"}
+
+
+IMPOSSIBLE = """
+[[run]]
+name = "deep"
+model.num_blocks = [1, 13, 14]
+training = { epochs = 0, speed = 3 }
+[[run]]
+name = "unknown"
+data.dataset = "ibsr19"
+[[run]]
+name = "uneven"
+data.image_size = 50
+[[run]]
+name = "elsewhere"
+data.root = "elsewhere"
+model.name = "resnet"
+[[run]]
+name = "linked"
+model.weights = "study:nobody"
+[[run]]
+name = "unpublished"
+model = { name = "transunet", weights = "imagenet21k" }
+[[run]]
+name = "good"
+"""
+
+
+@pytest.mark.parametrize("options", [[], ["--workers", "2"]])
+def test_all_faults_of_a_study_are_told_at_once(trimformer: Typed, study_file: Path, options: list[str]) -> None:
+    study_file.write_text(BASE + IMPOSSIBLE)
+    code, printed, complaint = trimformer("study", study_file, *options)
+    assert (code, printed) == (2, "")
+    faults = {
+        "deep-13": ["num_blocks", "13"],
+        "deep-14": ["num_blocks", "14"],
+        "deep-1, deep-13, deep-14": ["epochs", "greater than or equal to 1"],
+        "unknown": ["ibsr19", "brain"],
+        "uneven": ["multiple of 8", "50"],
+        "elsewhere": ["resnet"],
+        "linked": ["no run nobody"],
+        "unpublished": ["imagenet21k exists for unetr"],
+    }
+    lines = [told.strip() for told in complaint.splitlines()]
+    for run, words in faults.items():
+        told = [line for line in lines if line.startswith(f"{run}: ")]
+        assert any(all(word in line for word in words) for line in told), (run, lines)
+    assert any("training.speed" in line for line in lines)
+    assert "good" not in {line.partition(":")[0] for line in lines}
+    assert not Path("study-made").exists()

@@ -5,6 +5,7 @@ import pytest
 
 from trimformer.records.errors import UserError
 from trimformer.records.study import read_study
+from trimformer.study.faults import refuse
 from trimformer.study.plan import FAILURE, Plan, plan_study
 
 TEACHERS = """
@@ -25,7 +26,9 @@ seed = [0, 1]
 def planned(folder: Path, text: str, overrides: Sequence[str] = (), only: str | None = None) -> Plan:
     file = folder / "made.toml"
     file.write_text(text)
-    return plan_study(read_study(file), folder / "out", overrides=overrides, only=only)
+    plan = plan_study(read_study(file), folder / "out", overrides=overrides, only=only)
+    refuse(plan.faults)
+    return plan
 
 
 def test_a_link_leads_to_the_run_of_the_same_seed_which_comes_first(tmp_path: Path) -> None:

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from trimformer.cli.compared import print_comparison
-from trimformer.cli.terminal import JsonOption, print_json, print_table, progress_bars, say, scaled
+from trimformer.cli.run_table import shown
+from trimformer.cli.terminal import JsonOption, duration, print_json, print_table, progress_bars, say, scaled
 
 if TYPE_CHECKING:
     from trimformer.records.study_results import StudyResults
     from trimformer.study.estimate import RunEstimate, StudyEstimate
+    from trimformer.study.execute import Executor
     from trimformer.study.plan import Plan
 
 PARTLY_FAILED = 3
@@ -20,7 +22,7 @@ COLUMNS = ("run", "parameters", "operations", "epochs × steps", "time", "state"
 TITLE = "{study}: {runs} runs. Operations are multiply-accumulates of one slice."
 
 
-def study(
+def study(  # noqa: PLR0917 - options, which are typed by name
     file: Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study file.")],
     out: Annotated[Path | None, typer.Option(help="Folder for the runs and the report; by default study-NAME.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the runs and what they would cost.")] = False,
@@ -33,9 +35,22 @@ def study(
     only: Annotated[
         str | None, typer.Option(metavar="PATTERN", help="Only runs of such names, and what they need: 'ibsr18-*'.")
     ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Runs at a time on this machine; by default 1.")
+    ] = None,
+    ray: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Run on a Ray cluster: host:port, auto, or local.")
+    ] = None,
+    cpus_per_run: Annotated[int | None, typer.Option(min=1, help="With --ray: CPUs of one run; by default 1.")] = None,
+    gpus_per_run: Annotated[
+        float | None,
+        typer.Option(min=0, help="With --ray: GPUs of one run, 0.5 for two on one; by default 1 if there are any."),
+    ] = None,
+    retries: Annotated[int, typer.Option(min=0, help="How often a run goes on whose process or machine was lost.")] = 3,
     json: JsonOption = False,
 ) -> None:
     """Train, evaluate and compare a list of runs; what is done is not done again."""
+    _refuse_options(workers, ray, cpus_per_run, gpus_per_run)
     from trimformer.records.study import read_study
 
     read = read_study(file)
@@ -47,7 +62,28 @@ def study(
     if dry_run:
         _estimate(plan, json)
     else:
-        _run(plan, json)
+        from trimformer.study.cluster import Share, on_ray
+        from trimformer.study.processes import on_this_machine
+
+        share = Share(cpus_per_run or 1, gpus_per_run)
+        _run(plan, on_ray(ray, share, retries) if ray else on_this_machine(workers or 1, retries), json)
+
+
+def _refuse_options(workers: int | None, ray: str | None, cpus: int | None, gpus: float | None) -> None:
+    from trimformer.records.errors import UserError
+
+    if ray and workers:
+        raise UserError(
+            "--workers counts the runs of this machine, and on a cluster as many run as there is room for",
+            f"--workers {workers} with --ray {ray}",
+            "Leave one out, or give each run its share with --cpus-per-run and --gpus-per-run.",
+        )
+    if not ray and (cpus or gpus is not None):
+        raise UserError(
+            "--cpus-per-run and --gpus-per-run are shares of a cluster",
+            "no --ray",
+            "Type --ray local for this machine, or --workers N, which share it evenly.",
+        )
 
 
 def _roots(given: list[str]) -> dict[str, str]:
@@ -82,7 +118,7 @@ def _row(run: "RunEstimate") -> list[str]:
         "-" if run.parameters is None else f"{run.parameters:,}",
         "-" if run.multiply_accumulates is None else scaled(run.multiply_accumulates),
         f"{run.epochs} × {'-' if run.steps_per_epoch is None else run.steps_per_epoch}",
-        "-" if run.seconds is None else _duration(run.seconds),
+        "-" if run.seconds is None else duration(run.seconds),
         run.state,
     ]
 
@@ -95,24 +131,17 @@ def _told(estimate: "StudyEstimate") -> str:
         return "No time can be told without the slices to train on: give their folder with --root DATASET=DIR."
     but = f" ({unknown} runs without data left out)" if unknown else ""
     return (
-        f"In all {_duration(estimate.seconds)} of training{but}, at the rate measured here just now on {PROBE}: an"
+        f"In all {duration(estimate.seconds)} of training{but}, at the rate measured here just now on {PROBE}: an"
         " estimate that may be off by a factor of three. Evaluation is left out."
     )
 
 
-def _duration(seconds: float) -> str:
-    for unit, name in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= unit:
-            return f"{seconds / unit:.1f} {name}"
-    return f"{seconds:.1f} s"
-
-
-def _run(plan: "Plan", json: bool) -> None:
+def _run(plan: "Plan", execute: "Executor", json: bool) -> None:
     from trimformer.report import write_pages
     from trimformer.study.run import run_study
 
     with progress_bars(shown=not json) as progress:
-        results = run_study(plan, progress)
+        results = run_study(plan, progress, execute if json else shown(execute, plan))
     page = write_pages(plan.folder)
     if json:
         print_json(results.model_dump(mode="json"))

@@ -38,13 +38,22 @@ def find_layout(settings: DataSettings) -> Layout:
     Raises:
         UserError: No dataset has that name, or its root is not there or in no layout that is known.
     """
+    refuse_unknown_dataset(settings)
+    return FINDERS[settings.dataset](settings)
+
+
+def refuse_unknown_dataset(settings: DataSettings) -> None:
+    """Look the name of the dataset up.
+
+    Raises:
+        UserError: No dataset has that name.
+    """
     if settings.dataset not in FINDERS:
         raise UserError(
             "A dataset is one of the catalogue",
             f"data.dataset = {settings.dataset!r}",
             f"Valid names: {', '.join(FINDERS)}.",
         )
-    return FINDERS[settings.dataset](settings)
 
 
 def load_dataset(settings: DataSettings, progress: Progress = silent) -> Dataset:

@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 import tomli_w
 from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from trimformer.records.errors import UserError
 from trimformer.records.files import read_text, write_text
@@ -121,18 +122,25 @@ def parse_experiment(document: dict[str, Any], source: str) -> Experiment:
     try:
         return Experiment.model_validate(document)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            valid = ", ".join(_fields_at(first["loc"][:-1]))
-            raise UserError(
-                "An experiment has no unknown keys", f"{key} in {source}", f"Valid keys there: {valid}."
-            ) from None
-        raise UserError(
-            f"{key or 'The experiment'}: {first['msg'].lower()}",
-            f"{first['input']!r} in {source}",
-            "Change that value.",
-        ) from None
+        raise _mistake(error.errors()[0], source) from None
+
+
+def experiment_mistakes(document: dict[str, Any], source: str) -> tuple[UserError, ...]:
+    """What `parse_experiment` would say of each key that breaks a rule, not of the first alone."""
+    try:
+        Experiment.model_validate(document)
+    except ValidationError as error:
+        return tuple(_mistake(one, source) for one in error.errors())
+    return ()
+
+
+def _mistake(error: ErrorDetails, source: str) -> UserError:
+    key = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        valid = ", ".join(_fields_at(error["loc"][:-1]))
+        return UserError("An experiment has no unknown keys", f"{key} in {source}", f"Valid keys there: {valid}.")
+    rule = f"{key or 'The experiment'}: {error['msg'].lower()}"
+    return UserError(rule, f"{error['input']!r} in {source}", "Change that value.")
 
 
 def _fields_at(location: tuple[int | str, ...]) -> list[str]:

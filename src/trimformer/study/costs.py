@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from trimformer.data.catalogue import FINDERS, find_layout, load_dataset
+from trimformer.data.catalogue import load_dataset
 from trimformer.data.layouts import emidec, ibsr18, synapse
 from trimformer.models import SegmentationModel
 from trimformer.models.anatomy.facts import create_without_data
@@ -41,11 +41,7 @@ class ModelCost:
 
 
 def costs_of_data(sections: Iterable[DataSettings], progress: Progress) -> dict[DataSettings, DataCost]:
-    """What each section's files say; they are prepared for that, as the run itself would do.
-
-    Raises:
-        UserError: No dataset has that name.
-    """
+    """What each section's files say; they are prepared for that, as the run itself would do."""
     return {section: _cost_of_data(section, progress) for section in dict.fromkeys(sections)}
 
 
@@ -81,8 +77,6 @@ def model_without_data(experiment: Experiment, data: DataCost) -> SegmentationMo
 
 
 def _cost_of_data(section: DataSettings, progress: Progress) -> DataCost:
-    if section.dataset not in FINDERS:
-        find_layout(section)  # says so
     try:
         dataset = load_dataset(section, progress)
     except UserError as error:

@@ -8,6 +8,7 @@ from trimformer.records.progress import Progress
 from trimformer.records.run_folder import RunFolder
 from trimformer.records.settings import TrainingSettings
 from trimformer.study.costs import DataCost, ModelCost, cost_of_model, costs_of_data
+from trimformer.study.faults import Fault, noting, refuse
 from trimformer.study.plan import Job, Plan
 from trimformer.study.rate import training_rate
 
@@ -56,15 +57,19 @@ def estimate_study(plan: Plan, progress: Progress) -> StudyEstimate:
     `trimformer.study.rate.training_rate` measures. Evaluation is left out, and so are the passes of a teacher.
 
     Raises:
-        UserError: The settings of a run describe no model, or no dataset has such a name.
+        UserError: The plan has faults, or the settings of runs describe no model: all are told.
     """
+    refuse(plan.faults)
     jobs = plan.to_execute
     data = costs_of_data((job.experiment.data for job in jobs), progress)
-    runs = []
+    runs: list[RunEstimate] = []
+    faults: list[Fault] = []
     for index, job in enumerate(jobs, start=1):
         section = data[job.experiment.data]
-        runs.append(_estimate(job, section, cost_of_model(job.experiment, section)))
+        with noting(faults, job.name):
+            runs.append(_estimate(job, section, cost_of_model(job.experiment, section)))
         progress("counting", index, len(jobs))
+    refuse(faults)
     problems = tuple(f"{section.dataset}: {cost.error}" for section, cost in data.items() if cost.error)
     return StudyEstimate(plan.study, tuple(runs), problems)
 

@@ -1,49 +1,69 @@
-"""One run of a study in a process of its own, so that whatever happens to it, the others go on.
+"""One run of a study, as the process that was given it does it, on this machine or on a node of a cluster."""
 
-The process is forked from a server that has imported the libraries once and computed nothing: a run starts in
-milliseconds, its random numbers and its memory are its own, and a crash of native code or a kill for want of memory
-ends this run alone. Where the system cannot fork, a new interpreter does the same, some seconds slower.
-"""
-
-import multiprocessing
-import signal
+import os
+import sys
 import traceback
-from multiprocessing.connection import Connection
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import torch
+from filelock import FileLock
 
 from trimformer.evaluation.evaluate import evaluate_run
-from trimformer.records.errors import UserError
+from trimformer.records.errors import NotWritableError, UserError
 from trimformer.records.files import write_text
 from trimformer.records.progress import Progress
 from trimformer.study.plan import Job
+from trimformer.study.standing import standing_told_in
 from trimformer.training import train
 from trimformer.training.tracking import track
 
+TERMINATED = 128 + 15
+"""The exit code of a process that got SIGTERM and saved before it ended."""
 
-def run_apart(job: Job, progress: Progress) -> str | None:
-    """Train and evaluate one run in its own process; what went wrong in one line, None where nothing did.
 
-    The whole story of a failure is kept in the run's folder.
+def work(job: Job, threads: int) -> str | None:
+    """Train and evaluate one run in this process, which is there for it alone.
+
+    The whole story of a failure is kept in the run's folder, and so is whatever is printed meanwhile.
+
+    Args:
+        job: The run; where another process has it in hand, that one is waited for.
+        threads: How many torch may use.
+
+    Returns:
+        What went wrong in one line, None where nothing did.
     """
-    job.failure_file.unlink(missing_ok=True)
-    failure = _listen(job, progress)
-    if failure is None:
-        return None
-    write_text(job.failure_file, failure)
-    return job.failure
+    os.environ["OMP_NUM_THREADS"] = str(threads)  # for its own children
+    torch.set_num_threads(threads)
+    job.folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(job.folder / ".study.lock"), _printing_into(job.log_file):
+        job.failure_file.unlink(missing_ok=True)
+        failure = _failure(job)
+        if failure is None:
+            return None
+        with suppress(NotWritableError):  # whoever gave the run away finds neither a result nor a reason
+            write_text(job.failure_file, failure)
+        return failure.partition("\n")[0]
 
 
-def work(job: Job, sender: Connection) -> None:
-    """What the process does: tell every step to the other end, and in the end the failure, None if there is none."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever started the study, who then ends this process
-    with sender:
-        try:
-            train_and_evaluate(job, lambda *step: sender.send(step))
-            sender.send(None)
-        except UserError as error:
-            sender.send(f"{error}\n")
-        except Exception as error:
-            sender.send(f"{type(error).__name__}: {error}\n\n{traceback.format_exc()}")
+def give_up(job: Job, problem: str) -> str:
+    """Keep in the run's folder why the process that had it is gone; the problem is returned."""
+    job.standing_file.unlink(missing_ok=True)
+    write_text(job.failure_file, f"{problem}\n")
+    return problem
+
+
+def _failure(job: Job) -> str | None:
+    try:
+        with standing_told_in(job.standing_file) as progress:
+            train_and_evaluate(job, progress)
+    except UserError as error:
+        return f"{error}\n"
+    except Exception as error:
+        return f"{type(error).__name__}: {error}\n\n{traceback.format_exc()}"
+    return None
 
 
 def train_and_evaluate(job: Job, progress: Progress) -> None:
@@ -59,37 +79,20 @@ def train_and_evaluate(job: Job, progress: Progress) -> None:
     track(run)
 
 
-def _listen(job: Job, progress: Progress) -> str | None:
-    context = _context()
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=work, args=(job, sender), name=f"trimformer {job.name}")
-    process.start()
-    sender.close()  # the process holds the only one now, so that its end is heard
-    try:
-        with receiver:
-            while isinstance(message := receiver.recv(), tuple):
-                progress(*message)
-        return message
-    except EOFError:
-        process.join()
-        return f"{_ended(process.exitcode)}\n"
-    except BaseException:
-        process.kill()
-        raise
-    finally:
-        process.join()
-
-
-def _context() -> Any:
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    return context
-
-
-def _ended(code: int | None) -> str:
-    if code is not None and code < 0:
-        name = signal.Signals(-code).name
-        return f"Its process was ended by {name}{', perhaps for want of memory' if name == 'SIGKILL' else ''}."
-    return f"Its process ended with code {code} and said nothing."
+@contextmanager
+def _printing_into(file: Path) -> Iterator[None]:
+    """Add to the file what this process prints, its native libraries too: the terminal shows the table of runs."""
+    with file.open("a") as log:
+        streams = {stream: os.dup(stream) for stream in (1, 2)}
+        for stream in streams:
+            os.dup2(log.fileno(), stream)
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for stream, kept in streams.items():
+                os.dup2(kept, stream)
+                os.close(kept)
+    if not file.stat().st_size:
+        file.unlink()

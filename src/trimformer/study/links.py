@@ -35,6 +35,8 @@ def with_folders(run: StudyRun, runs: Sequence[StudyRun], folder: Path) -> Study
 def order_of_need(needs: Mapping[str, Sequence[str]]) -> list[str]:
     """The names so ordered that whatever a run needs comes before it; otherwise as they were.
 
+    A need without needs of its own need not be among the keys.
+
     Raises:
         UserError: Runs need each other in a circle.
     """
@@ -50,7 +52,7 @@ def order_of_need(needs: Mapping[str, Sequence[str]]) -> list[str]:
 
 
 def _add_after_needs(name: str, needs: Mapping[str, Sequence[str]], ordered: dict[str, None]) -> None:
-    for need in needs[name]:
+    for need in needs.get(name, ()):
         _add_after_needs(need, needs, ordered)
     ordered[name] = None
 

@@ -7,11 +7,15 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from trimformer.data.catalogue import refuse_unknown_dataset
+from trimformer.models import canonical_name
 from trimformer.records.errors import UserError
-from trimformer.records.experiment import Experiment, apply_override, parse_experiment
+from trimformer.records.experiment import Experiment, apply_override, experiment_mistakes, parse_experiment
 from trimformer.records.run_folder import RunFolder
+from trimformer.records.settings import DataSettings
 from trimformer.records.study import StudyFile
 from trimformer.study.combine import StudyRun, combine
+from trimformer.study.faults import Fault, noting
 from trimformer.study.links import needed_runs, order_of_need, with_folders
 from trimformer.training.train import claim, is_trained
 
@@ -49,6 +53,16 @@ class Job:
         return self.folder / FAILURE
 
     @property
+    def standing_file(self) -> Path:
+        """How far it is, while a process runs it."""
+        return self.folder / "standing.json"
+
+    @property
+    def log_file(self) -> Path:
+        """What its processes printed, if anything."""
+        return self.folder / "log.txt"
+
+    @property
     def failure(self) -> str | None:
         """The first line of that file, None where there is none."""
         return self.failure_file.read_text().partition("\n")[0] if self.failure_file.exists() else None
@@ -56,12 +70,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Plan:
-    """All runs of a study in the order of its file; `selected` are the names of those that are to be executed."""
+    """All runs of a study in the order of its file; `selected` are the names of those that are to be executed.
+
+    `faults` are the mistakes in its settings; runs that have one are not among the jobs.
+    """
 
     study: str
     folder: Path
     jobs: tuple[Job, ...]
     selected: tuple[str, ...]
+    faults: tuple[Fault, ...] = ()
 
     @property
     def to_execute(self) -> tuple[Job, ...]:
@@ -88,22 +106,34 @@ def plan_study(
         roots: The folder of each dataset.
         only: A pattern (`ibsr18-*`) of the names of the runs that are wanted; what they need comes with them.
 
+    Where a setting or a link of a run breaks a rule, or its folder holds another experiment, the plan's faults say so:
+    `trimformer.study.faults.refuse` tells all of them at once.
+
     Raises:
-        UserError: A setting, a link or a pattern breaks a rule, or a run's folder holds another experiment.
+        UserError: Runs cannot be told apart or need each other, or an override, a root or the pattern fits none.
     """
     runs = _with_roots(_with_overrides(combine(study), overrides), roots or {})
+    faults: list[Fault] = []
+    jobs: list[Job] = []
     for run in runs:
-        parse_experiment(run.document, source=run.place)
-    jobs = tuple(_job(run, runs, folder / "runs") for run in runs)
-    order_of_need({job.name: job.needs for job in jobs})
-    for job in jobs:
-        claim(job.experiment, job.folder)
-    return Plan(study.name, folder, jobs, _selected(jobs, only))
+        mistakes = experiment_mistakes(run.document, run.place)
+        faults += [Fault(run.name, mistake) for mistake in mistakes]
+        with noting(faults, run.name):
+            jobs += [] if mistakes else [_job(run, runs, folder / "runs")]
+    needs = {job.name: job.needs for job in jobs}
+    with noting(faults, "the links between runs"):
+        order_of_need(needs)
+    names = tuple(run.name for run in runs)
+    return Plan(study.name, folder, tuple(jobs), _selected(names, needs, only), tuple(faults))
 
 
 def _job(run: StudyRun, runs: Sequence[StudyRun], folder: Path) -> Job:
     document = with_folders(run, runs, folder).document
-    return Job(run.name, parse_experiment(document, run.place), folder / run.name, needed_runs(run, runs))
+    job = Job(run.name, parse_experiment(document, run.place), folder / run.name, needed_runs(run, runs))
+    refuse_unknown_dataset(job.experiment.data)
+    canonical_name(job.experiment.model.name, job.experiment.model.target)
+    claim(job.experiment, job.folder)
+    return job
 
 
 def _with_overrides(runs: tuple[StudyRun, ...], overrides: Sequence[str]) -> tuple[StudyRun, ...]:
@@ -134,7 +164,7 @@ def _with_roots(runs: tuple[StudyRun, ...], roots: Mapping[str, str]) -> tuple[S
             "--root gives the folder of a dataset of the study", unknown[0], f"Datasets: {', '.join(sorted(datasets))}."
         )
     return tuple(
-        replace(run, document=run.document | {"data": run.document["data"] | {"root": roots[_dataset(run)]}})
+        replace(run, document=run.document | {"data": run.document.get("data", {}) | {"root": roots[_dataset(run)]}})
         if _dataset(run) in roots
         else run
         for run in runs
@@ -142,18 +172,18 @@ def _with_roots(runs: tuple[StudyRun, ...], roots: Mapping[str, str]) -> tuple[S
 
 
 def _dataset(run: StudyRun) -> str:
-    return str(parse_experiment(run.document, run.place).data.dataset)
+    section = run.document.get("data", {})
+    return str(section.get("dataset", DataSettings().dataset)) if isinstance(section, dict) else ""
 
 
-def _selected(jobs: Sequence[Job], only: str | None) -> tuple[str, ...]:
-    wanted = {job.name for job in jobs if only is None or fnmatchcase(job.name, only)}
+def _selected(names: Sequence[str], needs: Mapping[str, Sequence[str]], only: str | None) -> tuple[str, ...]:
+    wanted = {name for name in names if only is None or fnmatchcase(name, only)}
     if not wanted:
-        names = ", ".join(job.name for job in jobs)
-        raise UserError("--only is the pattern of a run's name", repr(only), f"Runs: {names}.")
-    wanted = _with_needs(wanted, {job.name: job for job in jobs})
-    return tuple(job.name for job in jobs if job.name in wanted)
+        raise UserError("--only is the pattern of a run's name", repr(only), f"Runs: {', '.join(names)}.")
+    wanted = _with_needs(wanted, needs)
+    return tuple(name for name in names if name in wanted)
 
 
-def _with_needs(names: set[str], jobs: Mapping[str, Job]) -> set[str]:
-    needs = {need for name in names for need in jobs[name].needs} - names
-    return _with_needs(names | needs, jobs) if needs else names
+def _with_needs(names: set[str], needs: Mapping[str, Sequence[str]]) -> set[str]:
+    more = {need for name in names for need in needs.get(name, ())} - names
+    return _with_needs(names | more, needs) if more else names

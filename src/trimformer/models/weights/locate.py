@@ -35,6 +35,29 @@ def locate(weights: str | None, settings: dict[str, Any]) -> WeightsSource | Non
         return None
     if weights != IMAGENET21K:
         return _locate_file(weights) or _locate_on_hub(weights)
+    return _locate_on_hub(_imagenet21k(settings))
+
+
+def refuse_unobtainable(weights: str | None, settings: dict[str, Any]) -> None:
+    """Refuse weights of which is known without the network that they cannot be had for a model with these settings.
+
+    Raises:
+        UserError: There is no such file, run or name, or nothing pretrained for such a model.
+    """
+    if weights in (None, "none"):
+        return
+    if weights == IMAGENET21K:
+        _imagenet21k(settings)
+        return
+    source = _locate_file(weights)
+    if source is None:
+        hub_id(weights)
+    elif not source.path.is_file():
+        raise UserError("The weights file must exist", source.path, "Check the path.")
+
+
+def _imagenet21k(settings: dict[str, Any]) -> str:
+    """The hub's name of the transformer's weights."""
     names = pretrained_names(settings)
     if not names:
         raise UserError(
@@ -42,7 +65,7 @@ def locate(weights: str | None, settings: dict[str, Any]) -> WeightsSource | Non
             ", ".join(f"{key} {settings[key]}" for key in ("name", "size", "patch_size") if settings.get(key)),
             'Set weights = "none", or give a file that fits.',
         )
-    return _locate_on_hub(names["transformer"])
+    return names["transformer"]
 
 
 def locate_trunk(weights: str | None, settings: dict[str, Any], main: WeightsSource | None) -> WeightsSource | None:
