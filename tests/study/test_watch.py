@@ -12,7 +12,7 @@ from trimformer.study.standing import Standing
 from trimformer.study.watch import RunView, Watch
 
 ROWS = [
-    {"epoch": epoch, "train_loss": 1.0, "selection_loss": 1.0, "selection_dice": dice, "seconds": 60.0}
+    {"epoch": float(epoch), "train_loss": 1.0, "selection_loss": 1.0, "selection_dice": dice, "seconds": 60.0}
     for epoch, dice in enumerate((0.5, 0.75, 0.7))
 ]
 

@@ -1,5 +1,6 @@
 """How far all runs of a study are, for whoever watches; read from their folders, wherever they run."""
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from trimformer.records.history import read_history
 from trimformer.records.run_folder import RunFolder
 from trimformer.study.execute import Outcome
 from trimformer.study.plan import Job
-from trimformer.study.standing import Standing, read_standing
+from trimformer.study.standing import SECONDS_BETWEEN, Standing, read_standing
 
 State = Literal["running", "failed", "waiting", "done"]
 
@@ -40,16 +41,22 @@ class Watch:
         self._jobs = tuple(jobs)
         self._ended: dict[str, RunView] = {job.name: _ended(job, None) for job in jobs if job.is_done}
         self._heard: dict[str, tuple[Standing, float]] = {}
+        self._views: list[RunView] = []
+        self._looked = -math.inf
 
     def end(self, outcome: Outcome) -> RunView:
         """Take an outcome in; the view of that run is returned."""
         job = next(job for job in self._jobs if job.name == outcome.name)
         self._ended[job.name] = _ended(job, outcome.problem)
+        self._looked = -math.inf
         return self._ended[job.name]
 
     def views(self) -> list[RunView]:
-        """Every run as it is now, in the order of the study."""
-        return [self._ended.get(job.name) or self._view(job) for job in self._jobs]
+        """Every run as it is now, in the order of the study; the folders are looked at once a second."""
+        if time.monotonic() - self._looked >= SECONDS_BETWEEN:
+            self._looked = time.monotonic()
+            self._views = [self._ended.get(job.name) or self._view(job) for job in self._jobs]
+        return self._views
 
     def _view(self, job: Job) -> RunView:
         standing = read_standing(job.standing_file)
