@@ -10,6 +10,8 @@ from pathlib import Path
 
 from made_datasets import write_ibsr18_misa
 
+Started = subprocess.Popen[bytes]
+
 EPOCHS = 6
 STEPS = 2
 """Of an epoch."""
@@ -59,7 +61,7 @@ def write_slow_study(folder: Path, names: Sequence[str]) -> Path:
     return file
 
 
-def start(file: Path, *options: str) -> "subprocess.Popen[bytes]":
+def start(file: Path, *options: str) -> Started:
     """Type the command; what it says stands in said.txt."""
     command = [str(Path(sys.executable).parent / "trimformer"), "study", file.name, *options]
     with (file.parent / "said.txt").open("a") as said:
@@ -77,10 +79,11 @@ def is_done(folder: Path, name: str) -> bool:
     return (folder / "study-grid" / "runs" / name / "evaluation-last.json").exists()
 
 
-def until(holds: Callable[[], object], what: str, seconds: float = 300) -> None:
-    """Wait until something holds."""
+def until(holds: Callable[[], object], what: str, study: Started | None = None, seconds: float = 300) -> None:
+    """Wait until something holds, while the study runs."""
     end = time.monotonic() + seconds
     while not holds():
+        assert study is None or study.poll() is None, f"the study ended before {what}"
         assert time.monotonic() < end, f"waited in vain until {what}"
         time.sleep(0.05)
 

@@ -74,11 +74,11 @@ def test_a_lost_node_and_a_killed_process_lose_no_run(cluster: Any, tmp_path: Pa
     file = write_slow_study(tmp_path, ["a", "b", "c"])
     node = cluster.add_node(num_cpus=1)
     study = start(file, "--ray", cluster.address)
-    until(lambda: all(len(processes(tmp_path, name)) > STEPS for name in "ab"), "two nodes train")
+    until(lambda: all(len(processes(tmp_path, name)) > STEPS for name in "ab"), "two nodes train", study)
     cluster.remove_node(node, allow_graceful=False)
     (lost,) = [name for name in "ab" if not is_alive(processes(tmp_path, name)[-1])]
     before = len(processes(tmp_path, lost))
-    until(lambda: len(processes(tmp_path, lost)) > before, "the run of the lost node goes on")
+    until(lambda: len(processes(tmp_path, lost)) > before, "the run of the lost node goes on", study)
     kill(processes(tmp_path, lost)[-1])
     assert study.wait(400) == 0, (tmp_path / "said.txt").read_text()
     steps = {name: processes(tmp_path, name) for name in "abc"}
@@ -92,7 +92,7 @@ def test_a_lost_node_and_a_killed_process_lose_no_run(cluster: Any, tmp_path: Pa
 def test_a_killed_command_goes_on_where_it_was(cluster: Any, tmp_path: Path) -> None:
     file = write_slow_study(tmp_path, ["a", "b"])
     study = start(file, "--ray", cluster.address)
-    until(lambda: is_done(tmp_path, "a") and len(processes(tmp_path, "b")) > STEPS, "the second run trains")
+    until(lambda: is_done(tmp_path, "a") and len(processes(tmp_path, "b")) > STEPS, "the second run trains", study)
     kill(study.pid)
     study.wait()
     until(lambda: not is_alive(processes(tmp_path, "b")[-1]), "Ray ends the run")

@@ -37,10 +37,10 @@ def test_whatever_is_killed_the_study_ends_and_nothing_is_trained_twice(
 ) -> None:
     file = write_slow_study(tmp_path, ["a", "b", "c"])
     study = start(file, "--workers", "2")
-    until(lambda: len(processes(tmp_path, "a")) > STEPS and processes(tmp_path, "b"), "two runs train")
+    until(lambda: len(processes(tmp_path, "a")) > STEPS and processes(tmp_path, "b"), "two runs train", study)
     first = processes(tmp_path, "a")[0]
     kill(first)
-    until(lambda: processes(tmp_path, "a")[-1] != first, "the killed run goes on by itself")
+    until(lambda: processes(tmp_path, "a")[-1] != first, "the killed run goes on by itself", study)
     assert not processes(tmp_path, "c")
     kill(study.pid)
     children = {processes(tmp_path, name)[-1] for name in "ab"}
@@ -49,7 +49,7 @@ def test_whatever_is_killed_the_study_ends_and_nothing_is_trained_twice(
 
     study = start(file, "--workers", "2")
     before = len(processes(tmp_path, "b"))
-    until(lambda: len(processes(tmp_path, "b")) > before, "the second start goes on")
+    until(lambda: len(processes(tmp_path, "b")) > before, "the second start goes on", study)
     study.send_signal(signal.SIGINT)
     assert study.wait(100) == 130
     assert not any(is_alive(process) for name in "abc" for process in processes(tmp_path, name))

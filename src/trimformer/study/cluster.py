@@ -104,8 +104,9 @@ class _Tasks:
         self._ray = ray
         self._share = share
         # A process is there for one run: its memory and its random numbers are its own, as on one machine.
-        task = ray.remote(max_calls=1)(_work_on_node)
-        self._task = task.options(num_cpus=share.cpus, num_gpus=share.gpus, max_retries=retries)
+        self._task = ray.remote(
+            max_calls=1, num_cpus=share.cpus, num_gpus=share.gpus, max_retries=retries, retry_exceptions=False
+        )(_work_on_node)
         self._running: dict[Any, Job] = {}
 
     def begin(self, job: Job) -> None:
