@@ -65,9 +65,9 @@ def write_slow_study(folder: Path, names: Sequence[str]) -> Path:
 def start(file: Path, *options: str) -> Started:
     """Type the command; what it says stands in said.txt."""
     command = [str(Path(sys.executable).parent / "trimformer"), "study", file.name, *options]
-    listening = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # tests in the background would ignore Ctrl-C
+    listening = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a test in the background would ignore Ctrl-C
     with (file.parent / "said.txt").open("a") as said:
-        return subprocess.Popen(command, cwd=file.parent, stdout=said, stderr=said, preexec_fn=listening)
+        return subprocess.Popen(command, cwd=file.parent, stdout=said, stderr=said, preexec_fn=listening)  # noqa: PLW1509
 
 
 def processes(folder: Path, name: str) -> list[int]:
