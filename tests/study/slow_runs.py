@@ -13,7 +13,7 @@ from made_datasets import write_ibsr18_misa
 
 Started = subprocess.Popen[bytes]
 
-EPOCHS = 6
+EPOCHS = 8
 STEPS = 2
 """Of an epoch."""
 
@@ -41,7 +41,7 @@ class Slow(nn.Conv2d):
         if self.training:
             with open(f"{self.label}.steps", "a") as told:
                 told.write(f"{os.getpid()}\\n")
-            time.sleep(0.25)
+            time.sleep(0.4)
         return super().forward(images)
 
 def network(num_classes, label):
@@ -54,7 +54,7 @@ def network(num_classes, label):
 
 def write_slow_study(folder: Path, names: Sequence[str]) -> Path:
     """The file of a study of such runs, with the module of its network and its data beside it."""
-    write_ibsr18_misa(folder / "ibsr18", shape=(32, 3, 32))
+    write_ibsr18_misa(folder / "ibsr18", shape=(32, 4, 32))
     (folder / "slow.py").write_text(NETWORK)
     tables = [f'[[run]]\nname = "{name}"\nmodel.options = {{ label = "{name}" }}\n' for name in names]
     file = folder / "grid.toml"

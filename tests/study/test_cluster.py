@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,8 @@ def test_a_lost_node_and_a_killed_process_lose_no_run(cluster: Any, tmp_path: Pa
     study = start(file, "--ray", cluster.address)
     until(lambda: all(len(processes(tmp_path, name)) > STEPS for name in "ab"), "two nodes train", study)
     cluster.remove_node(node, allow_graceful=False)
-    (lost,) = [name for name in "ab" if not is_alive(processes(tmp_path, name)[-1])]
+    until(lambda: any(is_gone(tmp_path, name) for name in "ab"), "the process of the lost node ends with it", study)
+    (lost,) = [name for name in "ab" if is_gone(tmp_path, name)]
     before = len(processes(tmp_path, lost))
     until(lambda: len(processes(tmp_path, lost)) > before, "the run of the lost node goes on", study)
     kill(processes(tmp_path, lost)[-1])
@@ -88,6 +90,11 @@ def test_a_lost_node_and_a_killed_process_lose_no_run(cluster: Any, tmp_path: Pa
     assert [(len(set(of_run)), len(of_run)) for of_run in steps.values()] == [(1, EPOCHS * STEPS)] * 2
 
 
+def is_gone(folder: Path, name: str) -> bool:
+    """Whether the process that a run was last seen in has ended."""
+    return not is_alive(processes(folder, name)[-1])
+
+
 @pytest.mark.slow
 def test_a_killed_command_goes_on_where_it_was(cluster: Any, tmp_path: Path) -> None:
     file = write_slow_study(tmp_path, ["a", "b"])
@@ -95,7 +102,7 @@ def test_a_killed_command_goes_on_where_it_was(cluster: Any, tmp_path: Path) -> 
     until(lambda: is_done(tmp_path, "a") and len(processes(tmp_path, "b")) > STEPS, "the second run trains", study)
     kill(study.pid)
     study.wait()
-    until(lambda: not is_alive(processes(tmp_path, "b")[-1]), "Ray ends the run")
+    until(partial(is_gone, tmp_path, "b"), "Ray ends the run")
     assert start(file, "--ray", cluster.address).wait(400) == 0, (tmp_path / "said.txt").read_text()
     first, second = processes(tmp_path, "a"), processes(tmp_path, "b")
     assert is_done(tmp_path, "b")

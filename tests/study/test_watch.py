@@ -28,8 +28,9 @@ def test_every_run_is_seen_as_its_folder_tells(tmp_path: Path, monkeypatch: pyte
     watch = Watch(jobs)
     assert [view.state for view in watch.views()] == ["waiting"] * 4
     jobs[1].standing_file.write_text(json.dumps(asdict(Standing("training begun", 3, 10, 30.0, 70.0))))
+    now = 1.0
     watch.views()
-    now = 5.0
+    now = 6.0
     assert watch.end(Outcome("done", None)) == RunView("done", "done", "", 3, 80, 0.75, 180.0, None)
     watch.end(Outcome("broken", "It broke."))
     assert watch.views() == [
@@ -38,5 +39,5 @@ def test_every_run_is_seen_as_its_folder_tells(tmp_path: Path, monkeypatch: pyte
         RunView("new", "waiting", "", 0, 80, None, None, None),
         RunView("broken", "failed", "It broke.", 0, 80, None, None, None),
     ]
-    now = 125.0
+    now = 126.0
     assert watch.views()[1].task == "training 30%, silent for 2 min"
