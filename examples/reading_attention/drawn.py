@@ -15,11 +15,11 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from numpy.typing import ArrayLike
 
+from trimformer.records.slice_pixels import Pixels
 from trimformer.report.attention.axes import MARKERS, heading
 from trimformer.report.attention.marks import DARK, LIGHT
 from trimformer.report.attention.paper import DOUBLE_COLUMN, PAPER_STYLE
 from trimformer.report.attention.sheets import Panel, Row, Scale, Sheet, draw_sheet
-from trimformer.records.slice_pixels import Pixels
 from trimformer.report.pictures import colours
 from trimformer.report.themes import SERIES, UNIFORM
 

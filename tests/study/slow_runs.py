@@ -13,7 +13,7 @@ from made_datasets import write_ibsr18_misa
 
 Started = subprocess.Popen[bytes]
 
-EPOCHS = 8
+EPOCHS = 6
 STEPS = 2
 """Of an epoch."""
 
@@ -41,7 +41,7 @@ class Slow(nn.Conv2d):
         if self.training:
             with open(f"{self.label}.steps", "a") as told:
                 told.write(f"{os.getpid()}\\n")
-            time.sleep(0.4)
+            time.sleep(0.3)
         return super().forward(images)
 
 def network(num_classes, label):
@@ -87,7 +87,7 @@ def until(holds: Callable[[], object], what: str, study: Started | None = None, 
     while not holds():
         assert study is None or study.poll() is None, f"the study ended before {what}"
         assert time.monotonic() < end, f"waited in vain until {what}"
-        time.sleep(0.05)
+        time.sleep(0.2)
 
 
 def kill(process: int) -> None:

@@ -57,6 +57,11 @@ def test_without_ray_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch, t
         next(on_ray("auto")(plan_study(read_study(file), tmp_path).jobs))
 
 
+def processes_of(node: Any) -> list[Any]:
+    """What Ray has opened for a node; whoever ends the node waits for them, since Ray does not."""
+    return [opened.process for several in node.all_processes.values() for opened in several]
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch:
@@ -65,18 +70,23 @@ def cluster() -> Iterator[Any]:
         from ray.cluster_utils import Cluster
 
         started = Cluster()
-        started.add_node(num_cpus=1, include_dashboard=False)
+        opened = processes_of(started.add_node(num_cpus=1, include_dashboard=False))
         yield started
         started.shutdown()
+        for process in opened:
+            process.wait()
 
 
 @pytest.mark.slow
 def test_a_lost_node_and_a_killed_process_lose_no_run(cluster: Any, tmp_path: Path) -> None:
     file = write_slow_study(tmp_path, ["a", "b", "c"])
     node = cluster.add_node(num_cpus=1)
+    of_node = processes_of(node)
     study = start(file, "--ray", cluster.address)
     until(lambda: all(len(processes(tmp_path, name)) > STEPS for name in "ab"), "two nodes train", study)
     cluster.remove_node(node, allow_graceful=False)
+    for process in of_node:
+        process.wait()
     until(lambda: any(is_gone(tmp_path, name) for name in "ab"), "the process of the lost node ends with it", study)
     (lost,) = [name for name in "ab" if is_gone(tmp_path, name)]
     before = len(processes(tmp_path, lost))

@@ -57,7 +57,7 @@ def test_whatever_is_killed_the_study_ends_and_nothing_is_trained_twice(
     monkeypatch.chdir(tmp_path)
     code, printed, complaint = trimformer("study", file, "--workers", "2")
     assert code == 0, complaint
-    assert "c: done, epoch 6 of 6, Dice" in complaint
+    assert f"c: done, epoch {EPOCHS} of {EPOCHS}, Dice" in complaint
     for name in "abc":
         assert is_done(tmp_path, name)
         steps = processes(tmp_path, name)

@@ -9,6 +9,7 @@ from trimformer.records.run_folder import RunFolder
 from trimformer.study.costs import DataCost, costs_of_data, model_without_data
 from trimformer.study.faults import noting, refuse
 from trimformer.study.plan import Job, Plan
+from trimformer.training.tracking import refuse_missing_extra
 
 ANY_CLASSES = 2
 """Of a model that is made only to see whether it can be, where the data that would tell are not there."""
@@ -31,6 +32,8 @@ def refuse_impossible(plan: Plan, progress: Progress) -> None:
                 raise cost.error
         with noting(faults, job.name):
             _refuse_model(job, cost, folders)
+        with noting(faults, job.name):
+            refuse_missing_extra(job.experiment.tracking)
     refuse(faults)
 
 

@@ -11,7 +11,7 @@ import torch
 from filelock import FileLock
 
 from trimformer.evaluation.evaluate import evaluate_run
-from trimformer.records.errors import NotWritableError, UserError
+from trimformer.records.errors import NotWritableError, TerminatedError, UserError
 from trimformer.records.files import write_text
 from trimformer.records.progress import Progress
 from trimformer.study.plan import Job
@@ -59,6 +59,8 @@ def _failure(job: Job) -> str | None:
     try:
         with standing_told_in(job.standing_file) as progress:
             train_and_evaluate(job, progress)
+    except TerminatedError:  # no failure: whoever gave the run away may begin it again
+        sys.exit(TERMINATED)
     except UserError as error:
         return f"{error}\n"
     except Exception as error:

@@ -47,7 +47,9 @@ class Transformer:
     def in_copy(self, model: nn.Module, copied: nn.Module) -> "Transformer":
         """The transformer of a deep copy of the network, which need not be looked at again."""
         modules: dict[nn.Module, Any] = dict(zip(model.modules(), copied.modules(), strict=True))
-        weights: dict[nn.Parameter | None, nn.Parameter] = dict(zip(model.parameters(), copied.parameters(), strict=True))
+        weights: dict[nn.Parameter | None, nn.Parameter] = dict(
+            zip(model.parameters(), copied.parameters(), strict=True)
+        )
         blocks = (
             replace(
                 block,
