@@ -29,7 +29,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     files: dict[Path, int] = {}
     for item in items:
         costly = [COSTLY.index(name) for name in getattr(item, "fixturenames", ()) if name in COSTLY]
-        files[item.path] = min([len(COSTLY), files.get(item.path, len(COSTLY)), *costly])
+        place = min(costly, default=len(COSTLY) + (item.get_closest_marker("slow") is None))
+        files[item.path] = min(place, files.get(item.path, place))
     items.sort(key=lambda item: files[item.path])
 
 

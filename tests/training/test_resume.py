@@ -88,6 +88,14 @@ def train_apart(processes: Any, act: Callable[..., object], *arguments: Any, sec
     return bool(process.exitcode == 0)
 
 
+@pytest.fixture(scope="module")
+def uninterrupted_apart(processes: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """In such a process: here, the type checks of the tests draw from Python's random numbers too."""
+    folder = tmp_path_factory.mktemp("uninterrupted") / "apart"
+    assert train_apart(processes, train, small_training(), folder)
+    return ending(RunFolder(folder))
+
+
 def killed_at_moments(processes: Any, tmp_path: Path) -> Callable[[Path, random.Random], bool]:
     """Kills after a random time, seldom longer than what a whole training takes on this machine now."""
     train_apart(processes, train, small_training(), tmp_path / "first")  # in which the server starts
@@ -109,7 +117,7 @@ def killed_at_renames(processes: Any, _: Path) -> Callable[[Path, random.Random]
 @pytest.mark.slow
 @pytest.mark.parametrize("killed", [killed_at_moments, killed_at_renames])
 def test_killed_at_any_moment_a_run_ends_as_if_it_had_not_been(
-    uninterrupted: dict[str, Any], processes: Any, tmp_path: Path, killed: Any
+    uninterrupted_apart: dict[str, Any], processes: Any, tmp_path: Path, killed: Any
 ) -> None:
     chance, train_once = random.Random(0), killed(processes, tmp_path)
     kills = runs = 0
@@ -117,4 +125,4 @@ def test_killed_at_any_moment_a_run_ends_as_if_it_had_not_been(
         runs += 1
         while not train_once(tmp_path / f"{runs}", chance):
             kills += 1
-        assert not differences(uninterrupted, ending(RunFolder(tmp_path / f"{runs}")))
+        assert not differences(uninterrupted_apart, ending(RunFolder(tmp_path / f"{runs}")))

@@ -63,7 +63,7 @@ def duration(seconds: float) -> str:
     """A time in its largest whole unit.
 
     Example:
-        >>> duration(5400)
+        >>> duration(5400.0)
         '1.5 h'
     """
     for unit, name in ((86400, "d"), (3600, "h"), (60, "min")):

@@ -1,7 +1,8 @@
 """One training at a time in a run folder."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from filelock import FileLock, Timeout
 
@@ -24,11 +25,13 @@ def alone_in(run: RunFolder) -> Iterator[None]:
         UserError: Another training is at work there, or the folder cannot be written.
     """
     lock = FileLock(run.path / ".lock")
+    new = [folder for folder in (run.path, *run.path.parents) if not folder.exists()]
     first_alone(lambda: _acquire(lock, run))
     try:
         yield
     finally:
-        lock.release()  # nothing to a process that does not hold it
+        if lock.is_locked:
+            _leave(lock, new)
 
 
 def _acquire(lock: FileLock, run: RunFolder) -> None:
@@ -45,3 +48,14 @@ def _acquire(lock: FileLock, run: RunFolder) -> None:
         raise NotWritableError(run.path, error) from error
     for folder in (run.path, run.checkpoints):
         remove_leftovers(folder)
+
+
+def _leave(lock: FileLock, new: Sequence[Path]) -> None:
+    """A training that wrote nothing leaves nothing, not even the folders that were made for its lock."""
+    lock.release()
+    if not new or {file.name for file in new[0].iterdir()} - {Path(lock.lock_file).name}:
+        return
+    Path(lock.lock_file).unlink(missing_ok=True)
+    with suppress(OSError):  # a parent that holds something else
+        for folder in new:
+            folder.rmdir()
