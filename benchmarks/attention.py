@@ -39,7 +39,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--size", choices=WIDTHS, default="base", help="of every network")
     arguments.add_argument("--blocks", type=int, default=12, help="of every network")
-    arguments.add_argument("--slices", type=int, default=128, help="of the one patient that is profiled")
+    arguments.add_argument("--slices", type=int, default=256, help="of the one patient that is profiled")
     arguments.add_argument("--rounds", type=int, default=3, help="of plain inference and profile in turn; best of each")
     arguments.add_argument("--only", default="", help="the figures that hold this word: unetr, vit, memory, peers")
     arguments.add_argument("--json", action="store_true", help="print one JSON document")

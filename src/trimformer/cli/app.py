@@ -72,7 +72,7 @@ def main() -> None:
         except TerminatedError as ended:
             with told_once(str(ended)):
                 typer.echo(str(ended), err=True)
-            sys.exit(143)  # 128 + SIGTERM, as if the signal had ended the process
+            sys.exit(ended.EXIT_CODE)
         except Exception as error:
             what = f"{type(error).__name__}: {error}"
             _fail(1, debug, "Trimformer failed", what, "This is a bug: run again with --debug.")

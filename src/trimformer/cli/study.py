@@ -124,15 +124,13 @@ def _row(run: "RunEstimate") -> list[str]:
 
 
 def _told(estimate: "StudyEstimate") -> str:
-    from trimformer.study.rate import PROBE
-
     unknown = sum(run.seconds is None for run in estimate.runs)
     if unknown == len(estimate.runs):
         return "No time can be told without the slices to train on: give their folder with --root DATASET=DIR."
     but = f" ({unknown} runs without data left out)" if unknown else ""
     return (
-        f"In all {duration(estimate.seconds)} of training{but}, at the rate measured here just now on {PROBE}: an"
-        " estimate that may be off by a factor of three. Evaluation is left out."
+        f"In all {duration(estimate.seconds)} of training{but}, if every step takes as long as one of its model took"
+        " here just now, a run at a time. Evaluation is left out."
     )
 
 

@@ -57,5 +57,8 @@ class TerminatedError(Exception):
         saved: Where that is kept.
     """
 
+    EXIT_CODE = 128 + 15
+    """Of the process, as if the signal had ended it."""
+
     def __init__(self, work: str, saved: object) -> None:
         super().__init__(f"Ended by SIGTERM: {work}, saved in {saved}. The same command goes on from there.")

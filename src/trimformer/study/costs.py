@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from trimformer.data.catalogue import load_dataset
 from trimformer.data.layouts import emidec, ibsr18, synapse
+from trimformer.data.preparation.slices import PatientSlices
 from trimformer.models import SegmentationModel
 from trimformer.models.anatomy.facts import create_without_data
 from trimformer.models.anatomy.operations import count_operations
@@ -24,11 +26,12 @@ PUBLISHED_CLASSES = {
 
 @dataclass(frozen=True)
 class DataCost:
-    """Classes (background counted), channels and training slices; None where `error` keeps them from being known."""
+    """Classes (background counted), channels and slices; None where `error` keeps them from being known."""
 
     num_classes: int | None
     in_channels: int = 1
     training_slices: int | None = None
+    selection_slices: int = 0
     error: UserError | None = None
 
 
@@ -66,14 +69,17 @@ def model_without_data(experiment: Experiment, data: DataCost) -> SegmentationMo
     """
     if data.num_classes is None:
         return None
-    # Where the weights come from changes no count, and they may not be there yet.
-    settings = experiment.model.model_dump(exclude={"weights", "trunk_weights", "source_blocks"})
-    return create_without_data(
-        num_classes=data.num_classes,
-        in_channels=data.in_channels,
-        image_size=experiment.data.image_size,
-        **settings,
-    )
+    return create_without_data(**settings_without_weights(experiment, data))
+
+
+def settings_without_weights(experiment: Experiment, data: DataCost) -> dict[str, Any]:
+    """What the experiment says to `create_model`, random weights: others cost the same, and may not be there yet."""
+    return {
+        "num_classes": data.num_classes,
+        "in_channels": data.in_channels,
+        "image_size": experiment.data.image_size,
+        **experiment.model.model_dump(exclude={"weights", "trunk_weights", "source_blocks"}),
+    }
 
 
 def _cost_of_data(section: DataSettings, progress: Progress) -> DataCost:
@@ -82,5 +88,10 @@ def _cost_of_data(section: DataSettings, progress: Progress) -> DataCost:
     except UserError as error:
         classes = PUBLISHED_CLASSES.get(section.dataset)
         return DataCost(None if classes is None else 1 + classes, error=error)
-    slices = sum(len(patient.images) for patient in dataset.training)
-    return DataCost(1 + max(dataset.labels), dataset.num_channels, slices)
+    return DataCost(
+        1 + max(dataset.labels), dataset.num_channels, _num_slices(dataset.training), _num_slices(dataset.selection)
+    )
+
+
+def _num_slices(patients: Iterable[PatientSlices]) -> int:
+    return sum(len(patient.images) for patient in patients)

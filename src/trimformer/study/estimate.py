@@ -1,16 +1,17 @@
-"""What every run of a study will cost: parameters, operations and, from a rate measured here, time."""
+"""What every run of a study will cost: parameters, operations and, from a step measured here, time."""
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from trimformer.records.experiment import Experiment
 from trimformer.records.history import read_history
 from trimformer.records.progress import Progress
 from trimformer.records.run_folder import RunFolder
-from trimformer.records.settings import TrainingSettings
 from trimformer.study.costs import DataCost, ModelCost, cost_of_model, costs_of_data
 from trimformer.study.faults import Fault, noting, refuse
 from trimformer.study.plan import Job, Plan
-from trimformer.study.rate import training_rate
+from trimformer.study.step import StepTimes
 
 PASSES = 3
 """A training step is a forward pass, the gradients of the features and those of the weights, all of one size."""
@@ -53,8 +54,8 @@ class StudyEstimate:
 def estimate_study(plan: Plan, progress: Progress) -> StudyEstimate:
     """Count what the selected runs would cost; nothing is trained.
 
-    The time of a run is 3 passes x multiply-accumulates of a slice x slices, over the rate that
-    `trimformer.study.rate.training_rate` measures. Evaluation is left out, and so are the passes of a teacher.
+    The time of a run is that of its batches, of which one is timed here, and a third of it for each batch of selection
+    slices, which only goes forwards. Evaluation is left out, and so are the passes of a teacher.
 
     Raises:
         UserError: The plan has faults, or the settings of runs describe no model: all are told.
@@ -64,19 +65,21 @@ def estimate_study(plan: Plan, progress: Progress) -> StudyEstimate:
     data = costs_of_data((job.experiment.data for job in jobs), progress)
     runs: list[RunEstimate] = []
     faults: list[Fault] = []
+    steps = StepTimes()
     for index, job in enumerate(jobs, start=1):
         section = data[job.experiment.data]
         with noting(faults, job.name):
-            runs.append(_estimate(job, section, cost_of_model(job.experiment, section)))
-        progress("counting", index, len(jobs))
+            runs.append(_estimate(job, section, cost_of_model(job.experiment, section), steps))
+        progress("timing a step of each", index, len(jobs))
     refuse(faults)
     problems = tuple(f"{section.dataset}: {cost.error}" for section, cost in data.items() if cost.error)
     return StudyEstimate(plan.study, tuple(runs), problems)
 
 
-def _estimate(job: Job, data: DataCost, model: ModelCost | None) -> RunEstimate:
+def _estimate(job: Job, data: DataCost, model: ModelCost | None, steps: StepTimes) -> RunEstimate:
     experiment = job.experiment
     epochs_left = _epochs_left(job)
+    batches = None if data.training_slices is None else _batches(data.training_slices, experiment.training.batch_size)
     return RunEstimate(
         name=job.name,
         dataset=experiment.data.dataset,
@@ -85,18 +88,22 @@ def _estimate(job: Job, data: DataCost, model: ModelCost | None) -> RunEstimate:
         multiply_accumulates=model.multiply_accumulates if model else None,
         epochs=experiment.training.epochs,
         epochs_left=epochs_left,
-        steps_per_epoch=data.training_slices and max(1, data.training_slices // experiment.training.batch_size),
-        seconds=_seconds(experiment.training, epochs_left, data.training_slices, model),
+        steps_per_epoch=batches and math.ceil(batches / experiment.training.accumulate),
+        seconds=None if batches is None else _seconds(experiment, epochs_left, batches, data, steps),
         state=job.state,
     )
 
 
-def _seconds(settings: TrainingSettings, epochs: int, slices: int | None, model: ModelCost | None) -> float | None:
-    if slices is None or model is None:
-        return None
-    trained_on = slices - slices % settings.batch_size if slices >= settings.batch_size else slices
-    operations = PASSES * model.multiply_accumulates * trained_on * epochs
-    return operations / training_rate(settings.precision) if operations else 0.0
+def _batches(slices: int, batch_size: int) -> int:
+    """Of an epoch, which leaves out what does not fill one."""
+    return max(1, slices // batch_size)
+
+
+def _seconds(experiment: Experiment, epochs: int, batches: int, data: DataCost, steps: StepTimes) -> float:
+    if not epochs:
+        return 0.0
+    forwards = data.selection_slices / experiment.training.batch_size / PASSES
+    return epochs * (batches + forwards) * steps.seconds(experiment, data)
 
 
 def _epochs_left(job: Job) -> int:

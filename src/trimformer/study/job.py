@@ -19,9 +19,6 @@ from trimformer.study.standing import standing_told_in
 from trimformer.training import train
 from trimformer.training.tracking import track
 
-TERMINATED = 128 + 15
-"""The exit code of a process that got SIGTERM and saved before it ended."""
-
 
 def work(job: Job, threads: int) -> str | None:
     """Train and evaluate one run in this process, which is there for it alone.
@@ -60,7 +57,7 @@ def _failure(job: Job) -> str | None:
         with standing_told_in(job.standing_file) as progress:
             train_and_evaluate(job, progress)
     except TerminatedError:  # no failure: whoever gave the run away may begin it again
-        sys.exit(TERMINATED)
+        sys.exit(TerminatedError.EXIT_CODE)
     except UserError as error:
         return f"{error}\n"
     except Exception as error:

@@ -20,8 +20,9 @@ from typing import Any
 
 import torch
 
+from trimformer.records.errors import TerminatedError
 from trimformer.study.execute import Executor, Outcome, execute_on
-from trimformer.study.job import TERMINATED, give_up, work
+from trimformer.study.job import give_up, work
 from trimformer.study.plan import Job
 
 RETRIES = 3
@@ -64,7 +65,7 @@ class _Processes:
         while True:
             ended = self._running.pop(wait(list(self._running))[0])
             ended.process.join()
-            if (ended.process.exitcode < 0 or ended.process.exitcode == TERMINATED) and ended.retries:
+            if (ended.process.exitcode < 0 or ended.process.exitcode == TerminatedError.EXIT_CODE) and ended.retries:
                 self._start(ended.job, ended.gpu, ended.retries - 1)
                 continue
             self._free.append(ended.gpu)

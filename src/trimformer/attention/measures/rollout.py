@@ -11,6 +11,9 @@ from trimformer.attention.transformer.observe import AttentionCall
 Field = Float[Tensor, "batch queries keys"]
 HeadProducts = Float[Tensor, "heads_times_depth heads_times_depth"]
 
+ROOM = 300_000
+"""Numbers that are worked on at once: they stay in a core's cache."""
+
 
 def half_residual(maps: Float[Tensor, "batch heads queries keys"]) -> Field:
     """One block's step A/2 + I/2, A the head mean (Abnar and Zuidema 2020, equation 1). Rows sum to 1."""
@@ -80,13 +83,15 @@ def _gram(heads: Float[Tensor, "batch keys heads depth"], products: HeadProducts
     *leading, num_heads, depth = heads.shape
     flat = heads.reshape(-1, num_heads, depth)
     gram = flat.new_empty(len(flat), num_heads, num_heads)
-    room = flat.new_empty(flat.numel())  # for one head after the other: new memory costs as much as the product
-    for head in range(num_heads):
-        begin = head * depth
-        added = room[: len(flat) * (num_heads - head) * depth].view(len(flat), -1)
-        torch.mm(flat[:, head], products[begin : begin + depth, begin:], out=added)
-        row = added.view(len(flat), -1, depth).mul_(flat[:, head:]).sum(dim=-1)
-        gram[:, head, head:], gram[:, head:, head] = row, row
+    some = max(1, ROOM // (num_heads * depth))
+    room = flat.new_empty(flat[:some].numel())  # for each product in turn: new memory costs as much as they do
+    for keys, of_keys in zip(flat.split(some), gram.split(some), strict=True):
+        for head in range(num_heads):
+            begin = head * depth
+            added = room[: len(keys) * (num_heads - head) * depth].view(len(keys), -1)
+            torch.mm(keys[:, head], products[begin : begin + depth, begin:], out=added)
+            row = added.view(len(keys), -1, depth).mul_(keys[:, head:]).sum(dim=-1)
+            of_keys[:, head, head:], of_keys[:, head:, head] = row, row
     return gram.view(*leading, num_heads, num_heads)
 
 
