@@ -194,7 +194,7 @@ def test_help_names_every_command(data: Typed) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["check", "ibsr19"], ["ibsr19", "ibsr18, emidec, synapse, nnunet, brain"]),
+        (["check", "ibsr19"], ["ibsr19", "ibsr18, emidec, synapse, nnunet, brain, phantom"]),
         (["check", "ibsr18", "--set", "slice_axis=7"], ["data.slice_axis", "7"]),
         (["check", "ibsr18", "--set", "depth=7"], ["data.depth", "slice_axis"]),
         (["check", "ibsr18", "--set", "depth"], ["key=value"]),

@@ -30,11 +30,11 @@ def test_too_few_patients_are_refused() -> None:
 
 
 def test_an_unknown_name_lists_the_valid_ones() -> None:
-    with pytest.raises(UserError, match=r"'brian'.*Valid names: ibsr18, emidec, synapse, nnunet, brain\."):
+    with pytest.raises(UserError, match=r"'brian'.*Valid names: ibsr18, emidec, synapse, nnunet, brain, phantom\."):
         find_layout(DataSettings(dataset="brian"))
 
 
-@pytest.mark.parametrize("name", sorted(set(FINDERS) - {"brain"}))
+@pytest.mark.parametrize("name", sorted(set(FINDERS) - {"brain", "phantom"}))
 @pytest.mark.parametrize("root", [None, "nowhere"])
 def test_a_dataset_of_files_needs_its_root(tmp_path: Path, name: str, root: str | None) -> None:
     with pytest.raises(UserError, match="The root of a dataset is a folder that exists"):

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from trimformer.records.settings import DataSettings
 
 DatasetArgument = Annotated[
-    str, typer.Argument(metavar="DATASET", help="ibsr18, emidec, synapse, nnunet (your own data), or brain.")
+    str, typer.Argument(metavar="DATASET", help="ibsr18, emidec, synapse, nnunet (your own data), brain or phantom.")
 ]
 RootArgument = Annotated[
-    str | None, typer.Argument(metavar="ROOT", help="Its folder, as it was downloaded; brain has none.")
+    str | None, typer.Argument(metavar="ROOT", help="Its folder, as it was downloaded; brain and phantom have none.")
 ]
 SetOption = Annotated[
     list[str] | None,

@@ -13,6 +13,7 @@ from trimformer.data.layouts.emidec import find_emidec
 from trimformer.data.layouts.ibsr18 import find_ibsr18
 from trimformer.data.layouts.nnunet import find_nnunet
 from trimformer.data.layouts.synapse import find_synapse
+from trimformer.data.phantom.cohort import find_phantom, refuse_other_hops
 from trimformer.data.preparation.index import PreparedIndex
 from trimformer.data.preparation.prepare import prepare_dataset
 from trimformer.data.preparation.slices import PatientSlices
@@ -28,6 +29,7 @@ FINDERS: dict[str, Callable[[DataSettings], Layout]] = {
     "synapse": find_synapse,
     "nnunet": find_nnunet,
     "brain": find_brain,
+    "phantom": find_phantom,
 }
 """Name -> who finds its cases. A new dataset is a file in `layouts` and a line here."""
 
@@ -72,6 +74,8 @@ def load_dataset(settings: DataSettings, progress: Progress = silent) -> Dataset
         folder = Path(settings.prepared)
         index = PreparedIndex.load(folder)
         index.refuse_other_settings(settings)
+        if settings.hops is not None:
+            refuse_other_hops(index.layout, settings)
     return _dealt(index, folder, settings)
 
 

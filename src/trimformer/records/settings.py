@@ -72,9 +72,19 @@ class DataSettings(Settings):
     fold: int = Field(0, ge=0, description="which part validates, or which entry of the split file counts")
     split_seed: int = Field(0, ge=0, description="decides every draw of sides")
     num_patients: int | None = Field(None, ge=4, description="how many patients a simulated cohort has")
+    hops: int | None = Field(
+        None, ge=0, le=3, description="phantom: how many pointers lead from a question to its class"
+    )
     selection_patients: int = Field(
         2, ge=1, description="training patients set aside to select the best epoch, never reported"
     )
+
+    @field_validator("hops")
+    @classmethod
+    def _only_the_phantom_has_hops(cls, hops: int | None, given: Any) -> int | None:
+        if hops is not None and given.data.get("dataset") != "phantom":
+            raise PydanticCustomError("no_hops", "only the dataset phantom has hops")
+        return hops
 
 
 def _default_name(given: dict[str, Any]) -> str | None:

@@ -11,9 +11,7 @@ from trimformer.data.layout import Case, Layout
 from trimformer.data.patient import Patient
 from trimformer.data.preprocessing import Preprocessing
 from trimformer.data.scan import Scan, Volume
-from trimformer.data.splitting.draw import split_patients
-from trimformer.data.splitting.roster import Side
-from trimformer.records.errors import UserError
+from trimformer.data.splitting.cohort import cohort_sides
 from trimformer.records.settings import DataSettings
 
 if TYPE_CHECKING:
@@ -30,7 +28,6 @@ VERSION = 1
 """To be raised when the simulation changes in any way that its recipe does not show."""
 
 NUM_PATIENTS = 20
-VALIDATION_SHARE = 0.3
 
 
 def find_brain(settings: DataSettings) -> Layout:
@@ -41,7 +38,7 @@ def find_brain(settings: DataSettings) -> Layout:
     """
     num_patients = NUM_PATIENTS if settings.num_patients is None else settings.num_patients
     patient_ids = [_patient_id(index) for index in range(num_patients)]
-    sides = _sides(patient_ids, settings)
+    sides = cohort_sides(patient_ids, settings)
     recipe = json.dumps(_recipe_document(seed=0), sort_keys=True)
     return Layout(
         dataset="brain",
@@ -82,23 +79,6 @@ def _read(case: Case) -> Scan:
     patient = make_brain_patient(case.patient_id)
     assert patient.labels is not None
     return Scan((Volume(patient.image[0], patient.affine),), Volume(patient.labels, patient.affine))
-
-
-def _sides(patient_ids: list[str], settings: DataSettings) -> dict[Side, tuple[str, ...]]:
-    validation = max(1, round(VALIDATION_SHARE * len(patient_ids)))
-    training = len(patient_ids) - validation - settings.selection_patients
-    if training < 1:
-        raise UserError(
-            "At least one patient is left to train on",
-            f"{len(patient_ids)} patients, {validation} for validation and {settings.selection_patients} for selection",
-            "Raise data.num_patients or lower data.selection_patients.",
-        )
-    sizes: dict[Side, int] = {
-        "training": training,
-        "selection": settings.selection_patients,
-        "validation": validation,
-    }
-    return split_patients(patient_ids, sizes, seed=0)
 
 
 def _recipe_document(seed: int) -> dict[str, object]:

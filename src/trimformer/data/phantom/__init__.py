@@ -1,0 +1,1 @@
+"""The depth phantom: images whose classes are found by following pointers."""
