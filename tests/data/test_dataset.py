@@ -38,3 +38,19 @@ def test_any_change_shows_in_the_fingerprint() -> None:
 def test_a_patient_on_two_sides_is_refused() -> None:
     with pytest.raises(UserError, match="found c"):
         dataset(patient("a"), patient("c"))
+
+
+def lying(patient_id: str, first_way: float, low: float) -> PatientSlices:
+    """A patient whose first axis leads to the right (1) or to the left (-1), and whose dark end is `low`."""
+    image = np.linspace(low, 10, 8, dtype=np.float32).reshape(2, 2, 2)
+    return to_slices(Patient(patient_id, image, None, np.diag([first_way, 1.0, 1.0, 1.0])), Preprocessing(16))
+
+
+def test_it_says_how_its_training_scans_lie_and_between_which_intensities() -> None:
+    training = (lying("a", -1, 0), lying("b", 1, -20), lying("c", 1, 0))
+    found = Dataset("made", {1: "one"}, "", training, (lying("d", 1, -90),), (patient("e"),), has_geometry=True)
+    assert found.orientations == {"RAS": 2, "LAS": 1}
+    assert found.intensities is not None
+    assert found.intensities[0] == pytest.approx((-20, 10), abs=0.3)
+    assert replace(found, has_geometry=False).orientations is None
+    assert replace(found, training=(*training, replace(patient("f"), intensities=None))).intensities is None

@@ -67,7 +67,7 @@ def _check(settings: "DataSettings", preview: Path | None, progress: "Progress")
     from trimformer.data.checking.pictures import SlicePictures
     from trimformer.records.data_check import DataCheck
     from trimformer.records.errors import FileError
-    from trimformer.report.contact_sheet import draw_contact_sheet
+    from trimformer.report.contact_sheet import draw_contact_sheet, of_cases
 
     try:
         layout = find_layout(settings)
@@ -79,7 +79,8 @@ def _check(settings: "DataSettings", preview: Path | None, progress: "Progress")
     found = check_dataset(layout, settings, progress, sheet.look)
     if sheet.pictures:
         title = f"{layout.dataset}  ·  {layout.name}"
-        draw_contact_sheet(sheet.pictures, layout.class_names, title, len(layout.cases), preview)
+        subtitle = of_cases(sheet.pictures, len(layout.cases))
+        draw_contact_sheet(sheet.pictures, layout.class_names, title, subtitle, preview)
     return found, bool(sheet.pictures)
 
 

@@ -96,6 +96,7 @@ def _dealt(index: PreparedIndex, folder: Path, settings: DataSettings) -> Datase
         num_channels=index.num_channels,
         layout=index.layout,
         preprocessing=index.preprocessing,
+        has_geometry=bool(index.has_geometry),
     )
 
 

@@ -35,8 +35,8 @@ class Layout:
     `name` says which of the dataset's layouts was found; `note` is the one sentence that every report on these data
     carries. `class_names` maps the values that a model learns (1, 2, ...) to names, background left out; `label_values`
     maps each value that may stand in a file to what a model learns for it. `listed` is the published list of patients
-    by side, if there is one. `read` opens the files of one case. `problems` are those that names alone show, all of
-    them.
+    by side, if there is one. `read` opens the files of one case. `has_geometry` says whether the files tell where their
+    axes lead. `problems` are those that names alone show, all of them.
     """
 
     dataset: str
@@ -49,6 +49,7 @@ class Layout:
     read: Callable[[Case], Scan]
     num_channels: int = 1
     listed: Mapping[Side, tuple[str, ...]] = field(default_factory=dict)
+    has_geometry: bool = True
     problems: tuple[UserError, ...] = ()
 
     @property

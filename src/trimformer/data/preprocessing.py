@@ -1,5 +1,6 @@
 """How a dataset is read and brought to a model's grid: its own defaults, changed where the experiment says so."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -35,6 +36,15 @@ class Preprocessing:
     def document(self) -> dict[str, Any]:
         """As it stands in JSON."""
         return {key: _as_json(value) for key, value in asdict(self).items()}
+
+
+def read_preprocessing(document: Mapping[str, Any]) -> Preprocessing:
+    """What `Preprocessing.document` wrote down.
+
+    Raises:
+        TypeError: The document lacks a setting, or has one that is not known.
+    """
+    return Preprocessing(**{key: tuple(value) if isinstance(value, list) else value for key, value in document.items()})
 
 
 def given_settings(settings: DataSettings) -> dict[str, Any]:

@@ -38,6 +38,7 @@ SAME_SHAPE = Rule("Labels and every channel have the shape of their image", "Res
 SAME_SPACING = Rule(
     "Labels and every channel have the voxel sizes of their image", "Resample them, or mend the header."
 )
+GREY = Rule("A scan is grey", "Give the scan itself, not a picture that was drawn from it.")
 WHOLE_LABELS = Rule("Labels are whole numbers", "Resample labels with nearest neighbours, and look for a swapped file.")
 KNOWN_LABELS = Rule(
     "Label values are those of the dataset", "Correct those voxels, and look for another version or a swapped file."

@@ -11,6 +11,18 @@ def spacing_of(affine: np.ndarray) -> tuple[float, float, float]:
     return float(first), float(second), float(third)
 
 
+def axis_codes(affine: np.ndarray) -> str:
+    """Where the three array axes lead, as letters: RAS towards right, anterior and up; ? where an axis leads nowhere.
+
+    Example:
+        >>> axis_codes(np.diag([-1.0, 1.0, 2.0, 1.0]))
+        'LAS'
+    """
+    from nibabel.orientations import aff2axcodes
+
+    return "".join(code or "?" for code in aff2axcodes(affine))
+
+
 @dataclass(frozen=True, eq=False)
 class Volume:
     """What one file holds.

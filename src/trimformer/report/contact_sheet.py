@@ -31,15 +31,15 @@ LETTER = "#e6ebf1"
 
 
 def draw_contact_sheet(
-    pictures: Sequence[CasePicture], class_names: Mapping[int, str], dataset: str, num_cases: int, path: Path
+    pictures: Sequence[CasePicture], class_names: Mapping[int, str], title: str, subtitle: str, path: Path
 ) -> None:
     """Write the sheet as PNG.
 
     Args:
         pictures: What to show, in this order.
         class_names: The labels that are outlined, value -> name.
-        dataset: The dataset and its layout, for the title.
-        num_cases: How many cases the dataset has.
+        title: What is shown: the dataset and its layout, say.
+        subtitle: How much of it, in smaller letters.
         path: A .png file.
 
     Raises:
@@ -47,7 +47,7 @@ def draw_contact_sheet(
     """
     check_png(path)
     with matplotlib.rc_context({**STYLE, "font.size": 8}):
-        figure = contact_sheet(pictures, class_names, dataset, num_cases)
+        figure = contact_sheet(pictures, class_names, title, subtitle)
         write_whole(path, lambda temporary: figure.savefig(temporary, format="png", dpi=DOTS_PER_INCH))
 
 
@@ -61,9 +61,7 @@ def check_png(path: Path) -> None:
         raise UserError("A preview is a .png file", path, "Change the file's name.")
 
 
-def contact_sheet(
-    pictures: Sequence[CasePicture], class_names: Mapping[int, str], dataset: str, num_cases: int
-) -> Figure:
+def contact_sheet(pictures: Sequence[CasePicture], class_names: Mapping[int, str], title: str, subtitle: str) -> Figure:
     """The sheet as a figure: a title, the names of the colours, and the cases row by row."""
     columns = min(COLUMNS, max(4, len(pictures)))
     rows = -(-len(pictures) // columns)
@@ -74,8 +72,8 @@ def contact_sheet(
     height = top + rows * (step + CAPTION_INCHES) + MARGIN_INCHES / 2
     figure = Figure(figsize=(width, height), facecolor="white")
     left = MARGIN_INCHES / width
-    figure.text(left, 1 - 0.26 / height, dataset, fontsize=13, fontweight="bold", va="center")
-    figure.text(left, 1 - 0.53 / height, _subtitle(pictures, num_cases), color=MUTED, va="center")
+    figure.text(left, 1 - 0.26 / height, title, fontsize=13, fontweight="bold", va="center")
+    figure.text(left, 1 - 0.53 / height, subtitle, color=MUTED, va="center")
     for place, picture in enumerate(pictures):
         x = MARGIN_INCHES + place % columns * step
         y = height - top - place // columns * (step + CAPTION_INCHES) - CELL_INCHES
@@ -85,7 +83,8 @@ def contact_sheet(
     return figure
 
 
-def _subtitle(pictures: Sequence[CasePicture], num_cases: int) -> str:
+def of_cases(pictures: Sequence[CasePicture], num_cases: int) -> str:
+    """The subtitle of a sheet with one slice a case: how many of all cases these are, and which slices."""
     shown = "all" if len(pictures) == num_cases else f"{len(pictures)} of"
     words = f"{shown} {num_cases} case{'' if num_cases == 1 else 's'}"
     labelled = any(picture.labels is not None for picture in pictures)

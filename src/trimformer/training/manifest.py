@@ -30,6 +30,8 @@ def describe_run(experiment: Experiment, dataset: Dataset, model: SegmentationMo
             "labels": {str(value): name for value, name in dataset.labels.items()},
             "channels": dataset.num_channels,
             "preprocessing": dataset.preprocessing,
+            "orientations": dataset.orientations,
+            "intensities": dataset.intensities,
             "note": dataset.note,
             "fingerprint": dataset.fingerprint,
             "training": [patient.patient_id for patient in dataset.training],

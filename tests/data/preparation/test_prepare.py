@@ -1,3 +1,4 @@
+import json
 import signal
 import subprocess
 import sys
@@ -51,6 +52,21 @@ def test_a_second_run_touches_nothing(tmp_path: Path) -> None:
     assert len(before) == 12
     prepare_dataset(layout, tmp_path / "out")
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("p*/*")} == before
+
+
+def test_what_an_older_version_prepared_is_completed(tmp_path: Path) -> None:
+    layout = made_layout(tmp_path / "raw", count=1)
+    (patient,) = prepare_dataset(layout, tmp_path / "out").patients
+    file = tmp_path / "out" / patient.folder / "patient.json"
+    document = json.loads(file.read_text())
+    del document["intensities"]
+    file.write_text(json.dumps(document))
+    assert read_slices(file.parent).intensities is None
+    assert prepare_dataset(layout, tmp_path / "out").patients == (patient,)
+    assert (
+        read_slices(file.parent).intensities
+        == to_slices(read_case(layout, layout.cases[0]), layout.preprocessing).intensities
+    )
 
 
 def test_the_same_files_give_the_same_bytes_wherever_they_lie_and_however_many_work(tmp_path: Path) -> None:

@@ -247,7 +247,9 @@ def test_content_that_is_not_what_the_name_says(tmp_path: Path, name: str, conte
 def test_numbers_that_are_none(tmp_path: Path) -> None:
     assert "complex64" in refused(write_nifti(tmp_path / "a.nii", VOXELS.astype(np.complex64)))
     colours = np.zeros((2, 2, 2), [("R", "u1"), ("G", "u1"), ("B", "u1")])
-    assert "number" in refused(write_nifti(tmp_path / "b.nii", colours))
+    with pytest.raises(FileError, match="colours, R, G, B") as error:
+        read_volume(write_nifti(tmp_path / "b.nii", colours))
+    assert error.value.rule == "A scan is grey"
     image = SimpleITK.GetImageFromArray(VOXELS.astype(np.complex64), isVector=False)
     SimpleITK.WriteImage(image, str(tmp_path / "c.nrrd"))
     refused(tmp_path / "c.nrrd")

@@ -13,6 +13,7 @@ from trimformer.data.reading.case import read_case
 from trimformer.data.reading.labels import model_labels
 from trimformer.data.reading.volume import file_ending, read_volume
 from trimformer.data.rules import NOT_CONSTANT, THREE_AXES
+from trimformer.data.scan import axis_codes
 from trimformer.records.data_check import CheckedCase
 from trimformer.records.errors import FileError, UserError
 
@@ -66,8 +67,6 @@ def _label_errors(layout: Layout, case: Case, error: UserError) -> tuple[UserErr
 
 
 def _checked(layout: Layout, patient: Patient, split: str) -> CheckedCase:
-    from nibabel.orientations import aff2axcodes
-
     shape = patient.image.shape[1:]
     grid = NativeGrid.of(shape, patient.affine, layout.preprocessing)
     return CheckedCase(
@@ -75,7 +74,7 @@ def _checked(layout: Layout, patient: Patient, split: str) -> CheckedCase:
         split=split,
         shape=shape,
         spacing_mm=patient.spacing_mm,
-        axes="".join(code or "?" for code in aff2axcodes(patient.affine)),
+        axes=axis_codes(patient.affine),
         slices=grid.num_slices,
         intensities=_intensities(patient),
         voxels=None if patient.labels is None else _voxels(patient.labels, (0, *layout.class_names)),

@@ -7,7 +7,7 @@ import numpy as np
 from trimformer.data.layout import Case, Layout
 from trimformer.data.patient import Patient
 from trimformer.data.preparation.native_grid import NativeGrid
-from trimformer.data.upright import upright, way_to_ras
+from trimformer.data.slice_picture import slice_picture
 from trimformer.records.case_picture import CasePicture
 
 LARGEST_SHEET = 36
@@ -26,32 +26,13 @@ class SlicePictures:
         """Keep a slice of this patient if it is one of those wanted; may be called from several threads."""
         if case.patient_id in self._wanted:
             grid = NativeGrid.of(patient.image.shape[1:], patient.affine, self._preprocessing)
-            self._pictures[case.patient_id] = _picture(patient, split, grid, self._preprocessing.clip)
+            index = grid.num_slices // 2 if patient.labels is None else _most_labelled(grid.slices_of(patient.labels))
+            self._pictures[case.patient_id] = slice_picture(patient, split, grid, self._preprocessing.clip, index)
 
     @property
     def pictures(self) -> Sequence[CasePicture]:
         """What was kept, in the order of the dataset."""
         return [self._pictures[patient_id] for patient_id in self._wanted if patient_id in self._pictures]
-
-
-def _picture(patient: Patient, split: str, grid: NativeGrid, clip: tuple[float, float] | None) -> CasePicture:
-    images = grid.slices_of(patient.image[0])
-    labels = None if patient.labels is None else grid.slices_of(patient.labels)
-    index = len(images) // 2 if labels is None else _most_labelled(labels)
-    image = images[index] if clip is None else np.clip(images[index], *clip)
-    (row, column), _, swap = way_to_ras(grid)
-    spacing = grid.slice_spacing_mm
-    # Copies: a view would keep its whole volume in memory.
-    return CasePicture(
-        patient_id=patient.patient_id,
-        split=split,
-        image=upright(image, grid).copy(),
-        labels=None if labels is None else upright(labels[index], grid).copy(),
-        towards=(column, row) if swap else (row, column),
-        spacing_mm=(spacing[1], spacing[0]) if swap else spacing,
-        slice_index=index,
-        num_slices=len(images),
-    )
 
 
 def _most_labelled(labels: np.ndarray) -> int:

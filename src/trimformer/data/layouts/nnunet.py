@@ -47,6 +47,7 @@ def find_nnunet(settings: DataSettings) -> Layout:
         preprocessing=preprocessing,
         read=partial(_read, channels=description.channels, spacing_from=preprocessing.spacing_from),
         num_channels=len(description.channels),
+        has_geometry=description.ending not in PLANES,
         problems=(*(problem for case in found for problem in case.problems), *_disagreements(description, found)),
     )
 

@@ -80,6 +80,7 @@ def _array_layout(folder: Path, settings: DataSettings) -> Layout:
         preprocessing=preprocessing,
         read=partial(read_arrays, label_values=label_values),
         listed=LISTED,
+        has_geometry=False,
         problems=(*problems, *missing_files(cases)),
     )
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from glob import escape
 from pathlib import Path
 
@@ -24,10 +24,19 @@ def content_key(layout: Layout, case: Case) -> str:
     """
     settings = [VERSION, layout.preprocessing.document(), sorted(layout.label_values.items()), case.recipe]
     digest = hashlib.sha256(json.dumps(settings).encode())
-    for path in (*case.images, *(case.labels or ())):
-        for file in _with_pair(path):
-            digest.update(_digest_of(file))
+    for content in file_digests((*case.images, *(case.labels or ()))):
+        digest.update(content)
     return digest.hexdigest()
+
+
+def file_digests(paths: Iterable[Path]) -> Iterator[bytes]:
+    """SHA-256 of the content of each file, and of the other half of those that are pairs.
+
+    Raises:
+        FileError: A file is missing.
+    """
+    for path in paths:
+        yield from map(_digest_of, _with_pair(path))
 
 
 def _digest_of(file: Path) -> bytes:

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from trimformer.data.layout import Layout
 from trimformer.data.preprocessing import refuse_other_settings
 from trimformer.data.splitting.roster import Member, Roster, Side
@@ -33,6 +35,7 @@ class PreparedIndex(Frozen):
     preprocessing: dict[str, Any]
     listed: dict[Side, tuple[str, ...]]
     patients: tuple[PreparedPatient, ...]
+    has_geometry: bool | None = Field(None, description="None where an older version prepared the data")
 
     @classmethod
     def of(cls, layout: Layout, folders: dict[str, str]) -> "PreparedIndex":
@@ -44,6 +47,7 @@ class PreparedIndex(Frozen):
             class_names=dict(layout.class_names),
             num_channels=layout.num_channels,
             preprocessing=layout.preprocessing.document(),
+            has_geometry=layout.has_geometry,
             listed={side: tuple(patients) for side, patients in layout.listed.items()},
             patients=tuple(
                 PreparedPatient(

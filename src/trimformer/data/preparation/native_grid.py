@@ -59,6 +59,12 @@ class NativeGrid:
         return rows + above + below, columns + left + right
 
     @property
+    def unpadding(self) -> Padding:
+        """What brings such a slice back to the pixels that the patient has."""
+        left, right, above, below = self.padding
+        return -left, -right, -above, -below
+
+    @property
     def num_slices(self) -> int:
         """How many slices there are."""
         return _turned_sizes(self.shape, self.turn)[self.slice_axis]

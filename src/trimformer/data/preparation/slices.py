@@ -1,6 +1,6 @@
 """From a patient to the slices that a model sees, and from a model's scores back to the patient's own grid."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,12 +10,22 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from trimformer.data.patient import Patient
+from trimformer.data.preparation.intensities import Span, usual_range
 from trimformer.data.preparation.native_grid import NativeGrid
 from trimformer.data.preprocessing import Preprocessing
 from trimformer.records.errors import UserError
 
 SLICES_AT_ONCE = 4
 """Slices are worked on in chunks, so that one volume never stands in memory several times over."""
+
+Scores = Float[Tensor, "slices classes rows columns"]
+
+Look = Callable[[int, Scores], None]
+"""Is shown the number of a first slice, and its scores and those of the next few, already on the slices' own pixels."""
+
+
+def look_away(first: int, scores: Scores) -> None:
+    """Nobody wants to see the scores."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +36,7 @@ class PatientSlices:
     `labels` (slices, rows, columns) uint8, None where nobody drew them. `spacing_mm` is (row, column) after resizing.
     `grid` leads back to the patient's own voxels, and `true_labels` reads the labels (x, y, z) uint8 as they are there.
     `key` is the digest of the files and settings that the slices came from, empty where nobody asked for it.
+    `intensities` is the usual range of each channel as it is stored, None where an older version prepared the slices.
     """
 
     patient_id: str
@@ -35,6 +46,7 @@ class PatientSlices:
     spacing_mm: tuple[float, float]
     true_labels: Callable[[], np.ndarray] | None = None
     key: str = ""
+    intensities: tuple[Span, ...] | None = None
 
     def image_tensor(self, chosen: slice = slice(None)) -> Float[Tensor, "slices channels rows columns"]:
         """Some slices, or all, as a model takes them."""
@@ -68,22 +80,31 @@ def to_slices(patient: Patient, preprocessing: Preprocessing) -> PatientSlices:
         grid,
         (row_mm, column_mm),
         None if labels is None else lambda: labels,
+        intensities=tuple(usual_range(channel) for channel in patient.image),
     )
 
 
-def to_native_grid(scores: Float[Tensor, "slices classes rows columns"], grid: NativeGrid) -> np.ndarray:
+def to_native_grid(scores: Scores, grid: NativeGrid) -> np.ndarray:
     """Label map (x, y, z) uint8 on the patient's own grid: the way of `to_slices` back.
 
     Class scores are resized bilinearly slice by slice before the argmax, so that borders fall between pixels; what was
     cropped away is background.
     """
-    assert scores.shape[0] == grid.num_slices, f"{scores.shape[0]} slices of scores for {grid.num_slices} slices"
-    back = tuple(-pixels for pixels in grid.padding)
-    labels = [
-        F.pad(_resize(chunk.float(), grid.slice_size).argmax(dim=1).to(torch.uint8), back)
-        for chunk in scores.split(SLICES_AT_ONCE)
-    ]
-    return grid.volume_of(torch.cat(labels).numpy(force=True))
+    return batches_to_native_grid([scores], grid)
+
+
+def batches_to_native_grid(batches: Iterable[Scores], grid: NativeGrid, look: Look = look_away) -> np.ndarray:
+    """`to_native_grid` for scores that come batch by batch, so that those of one batch are all that memory holds."""
+    volume = np.zeros(grid.shape, np.uint8)
+    slices, done = grid.slices_of(volume), 0
+    for chunk in (chunk for batch in batches for chunk in batch.split(SLICES_AT_ONCE)):
+        scores = _resize(chunk.float(), grid.slice_size)
+        labels = F.pad(scores.argmax(dim=1).to(torch.uint8), grid.unpadding)
+        slices[done : done + len(labels)] = labels.numpy(force=True)
+        look(done, scores)
+        done += len(labels)
+    assert done == grid.num_slices, f"{done} slices of scores for {grid.num_slices} slices"
+    return volume
 
 
 def _normalised_slices(

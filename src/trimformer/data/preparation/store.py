@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from trimformer.data.preparation.intensities import Span
 from trimformer.data.preparation.native_grid import NativeGrid
 from trimformer.data.preparation.slices import PatientSlices
 from trimformer.records.errors import UserError
@@ -42,16 +43,17 @@ def read_slices(folder: Path) -> PatientSlices:
         tuple(document["spacing_mm"]),
         _true_labels(folder / "true_labels.npz") if labelled else None,
         document["key"],
+        _spans(document.get("intensities")),
     )
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether a folder holds a patient, and every file of theirs in its full length."""
+    """Whether a folder holds a patient, all that is told of them, and every file of theirs in its full length."""
     try:
-        sizes = read_json(folder / DESCRIPTION, NEXT_STEP)["bytes"]
+        document = read_json(folder / DESCRIPTION, NEXT_STEP)
     except UserError:
         return False
-    return bool(sizes == _sizes(folder))
+    return bool("intensities" in document and document["bytes"] == _sizes(folder))
 
 
 def _fill(folder: Path, patient: PatientSlices) -> None:
@@ -65,9 +67,14 @@ def _fill(folder: Path, patient: PatientSlices) -> None:
         "labelled": patient.labels is not None,
         "spacing_mm": list(patient.spacing_mm),
         "grid": patient.grid.document(),
+        "intensities": patient.intensities,
         "bytes": _sizes(folder),
     }
     write_json(folder / DESCRIPTION, document)
+
+
+def _spans(document: "list[list[float]] | None") -> tuple[Span, ...] | None:
+    return None if document is None else tuple((low, high) for low, high in document)
 
 
 def _sizes(folder: Path) -> dict[str, int]:

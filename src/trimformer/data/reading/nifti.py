@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from trimformer.data.reading.whole import CHUNK, LARGEST_DEFLATION, unpacked
+from trimformer.data.rules import GREY
 
 MOST_AXES = 7
 MOST_FORMS = 5
@@ -29,6 +30,7 @@ def read_nifti(path: Path, header_spacing: bool, dtype: type[np.floating[Any]] |
         OSError: The file, or the other one of a pair, cannot be read.
         EOFError: Fewer bytes are there than the header promises.
         ValueError: The header makes no sense, or the voxels are no numbers.
+        FileError: The voxels are colours.
     """
     import nibabel
     from nibabel.imageglobals import LoggingOutputSuppressor
@@ -43,6 +45,8 @@ def read_nifti(path: Path, header_spacing: bool, dtype: type[np.floating[Any]] |
     header = _header_as_stored(image)
     _check_header(header, is_single="header" not in image.file_map)
     proxy = image.dataobj
+    if proxy.dtype.names:
+        raise GREY.broken(path, f"colours, {', '.join(proxy.dtype.names)}")
     if np.dtype(proxy.dtype).kind not in "iuf":
         raise ValueError(f"voxels of type {proxy.dtype}, where a number is meant")
     voxels = _stored_voxels(Path(image.file_map["image"].filename), proxy)
