@@ -11,7 +11,20 @@ from typing import Annotated, NoReturn
 import typer
 
 from trimformer import __version__
-from trimformer.cli import choose, compare, compress, data, demo, evaluate, inspect, models, report, study, train
+from trimformer.cli import (
+    choose,
+    compare,
+    compress,
+    data,
+    demo,
+    evaluate,
+    inspect,
+    models,
+    predict,
+    report,
+    study,
+    train,
+)
 from trimformer.cli.several import one_voice, told_once, working_together
 from trimformer.cli.terminal import complain
 from trimformer.records.errors import TerminatedError, UserError
@@ -34,6 +47,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "compare": compare.compare,
     "study": study.study,
     "report": report.report,
+    "predict": predict.predict,
 }
 for name, command in COMMANDS.items():
     app.command(name)(command)
