@@ -44,7 +44,10 @@ def read_preprocessing(document: Mapping[str, Any]) -> Preprocessing:
     Raises:
         TypeError: The document lacks a setting, or has one that is not known.
     """
-    return Preprocessing(**{key: tuple(value) if isinstance(value, list) else value for key, value in document.items()})
+    settings: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in document.items()
+    }
+    return Preprocessing(**settings)
 
 
 def given_settings(settings: DataSettings) -> dict[str, Any]:
