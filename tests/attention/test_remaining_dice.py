@@ -1,4 +1,5 @@
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,11 +18,13 @@ from torch.nn import functional as F
 
 from trimformer.attention.ablation.causal_radius import causal_radius, causal_radius_of_run, default_radii
 from trimformer.attention.ablation.limited import limited_attention
-from trimformer.attention.ablation.remaining_dice import dice_under_conditions
+from trimformer.attention.ablation.remaining_dice import ablated_patients, dice_under_conditions
 from trimformer.attention.ablation.skip import dice_of_first_blocks, skipped_blocks, skipped_blocks_of_run
 from trimformer.attention.transformer.blocks import find_transformer
 from trimformer.attention.transformer.token_grid import TokenGrid
 from trimformer.compression import keep_blocks
+from trimformer.data.catalogue import load_dataset
+from trimformer.data.dataset import Dataset
 from trimformer.data.preparation.slices import PatientSlices
 from trimformer.metrics.dice import dice
 from trimformer.models import SegmentationModel, create_model
@@ -272,16 +275,27 @@ def test_records_read_back_what_they_wrote_with_paired_intervals(tmp_path: Path)
         SkippedBlocks.load(tmp_path / "causal_radius.json")
 
 
-def test_a_run_is_measured_on_its_selection_patients(trained_run: RunFolder) -> None:
-    record = causal_radius_of_run(trained_run, radii_mm=[0.0])
-    assert CausalRadius.load(trained_run.causal_radius_file).only == pytest.approx(record.only)
-    ablation = skipped_blocks_of_run(trained_run)
-    assert SkippedBlocks.load(trained_run.skipped_blocks_file).dice == pytest.approx(ablation.dice)
-    assert record.patient_ids == ablation.patient_ids
-    assert len(record.patient_ids) == 1
+def test_a_run_is_measured_on_its_selection_patients_and_on_training_patients(
+    trained_run: RunFolder, tmp_path: Path
+) -> None:
+    run = RunFolder(shutil.copytree(trained_run.path, tmp_path / "few"))
+    text = run.experiment_file.read_text()
+    run.experiment_file.write_text(text.replace("num_patients = 12", "num_patients = 4"))
+    record = causal_radius_of_run(run, radii_mm=[0.0])
+    assert CausalRadius.load(run.causal_radius_file).only == pytest.approx(record.only)
+    ablation = skipped_blocks_of_run(run)
+    assert SkippedBlocks.load(run.skipped_blocks_file).dice == pytest.approx(ablation.dice)
+    dataset = load_dataset(run.experiment().data)
+    known = tuple(patient.patient_id for patient in (*dataset.selection, *dataset.training))
+    assert record.patient_ids == ablation.patient_ids == known
     assert record.unlimited == pytest.approx(ablation.dice[:, -1])
-    trained_run.causal_radius_file.unlink()
-    trained_run.skipped_blocks_file.unlink()
+
+
+@pytest.mark.parametrize(("selection", "training"), [(2, 4), (6, 0), (7, 0)])
+def test_at_least_six_patients_are_measured_and_none_that_is_reported(selection: int, training: int) -> None:
+    made = [made_patient(f"p{index}", 0) for index in range(16)]
+    dataset = Dataset("made", LABELS, "", tuple(made[8:15]), tuple(made[:selection]), (made[15],))
+    assert ablated_patients(dataset) == (*made[:selection], *made[8 : 8 + training])
 
 
 def test_what_cannot_be_measured_is_said() -> None:

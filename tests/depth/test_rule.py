@@ -2,58 +2,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_measures import PATIENTS, profile, receptive_field
 
 from trimformer.depth import choose_depth
 from trimformer.depth.choose_run import choose_run
 from trimformer.records.depth import DepthChoice
 from trimformer.records.errors import UserError
-from trimformer.records.patient_measures import PatientMeasures
-from trimformer.records.profile import AttentionProfile
 from trimformer.records.run_folder import RunFolder
-
-PATIENTS, BLOCKS, HEADS = 8, 4, 2
-NOISE = np.linspace(-0.01, 0.01, PATIENTS)[:, None]
-
-
-def spread(means: list[float]) -> np.ndarray:
-    """(patients, blocks) around the means, with a half interval of 0.006."""
-    return np.array(means)[None] + NOISE
-
-
-def profile(
-    field: list[float],
-    *,
-    without_sinks: list[float] | None = None,
-    far_queries: float = 1.0,
-    mixing: float = 0.9,
-    information: float = 0.3,
-    twin_information: float = 0.1,
-    patients: int = PATIENTS,
-) -> AttentionProfile:
-    def heads(value: float) -> np.ndarray:
-        return np.repeat(spread([value] * BLOCKS)[:patients, :, None], HEADS, axis=2)
-
-    values: dict[str, np.ndarray] = {}
-    for region in ("foreground", "all"):
-        values |= {
-            f"{region}/norm_weighted/far_field_ratio": spread(field)[:patients],
-            f"{region}/norm_weighted/far_query_share": spread([far_queries] * BLOCKS)[:patients],
-            f"{region}/norm_weighted/far_field_ratio_without_sinks": spread(without_sinks or field)[:patients],
-            f"{region}/mixing": heads(mixing),
-            f"{region}/far_field_ratio": heads(0.65),
-            f"{region}/query_key_information": heads(information),
-        }
-    twin = {key: heads(twin_information) for key in ("foreground/query_key_information", "all/query_key_information")}
-    return AttentionProfile(
-        tuple(f"p{i}" for i in range(patients)),
-        tuple(f"blocks.{i}" for i in range(BLOCKS)),
-        HEADS,
-        (14, 14),
-        values,
-        twin,
-        {},
-        {},
-    )
 
 
 def test_the_first_block_whose_lower_bound_reaches_tau_is_chosen() -> None:
@@ -91,15 +46,6 @@ def test_an_unmeasured_receptive_field_is_reported_as_not_checked() -> None:
     assert gates["effective receptive field"] is None
     assert all(passed is True for name, passed in gates.items() if name != "effective receptive field")
     assert evidence["receptive_field"] is None
-
-
-def receptive_field(by_depth: list[float], patients: int = PATIENTS) -> PatientMeasures:
-    """Depth 0 first; every mean with a half interval of 0.006."""
-    names = [f"blocks.{i}" for i in range(len(by_depth) - 1)]
-    ids = tuple(f"p{i}" for i in range(patients))
-    return PatientMeasures(
-        ids, {"foreground/far_field_ratio": spread(by_depth)[:patients]}, about={"block_names": names}
-    )
 
 
 @pytest.mark.parametrize(

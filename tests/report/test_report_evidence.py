@@ -1,7 +1,16 @@
 from made_comparison import make_choice, make_results
 
 from trimformer.records.depth import DepthChoice
-from trimformer.report.evidence import BLOCK_COLUMNS, Gate, block_rows, depth_choice, gates, sensitivity
+from trimformer.report.evidence import (
+    BLOCK_COLUMNS,
+    Gate,
+    block_rows,
+    chooser,
+    depth_choice,
+    gates,
+    sensitivity,
+    threshold,
+)
 from trimformer.report.tables.table import Cell
 
 
@@ -50,3 +59,13 @@ def test_the_choice_of_the_run_comes_before_that_of_the_comparison() -> None:
     assert kept is not None
     assert (kept.status, kept.num_blocks, kept.reason, kept.evidence) == ("chosen", 2, "since", {})
     assert depth_choice(None, make_results()) is None
+
+
+def test_who_chose_is_told_and_at_which_threshold() -> None:
+    by_rule, by_another, by_race = bare_choice(tau=0.4), bare_choice(threshold=0.9), bare_choice(rounds=[], margin=0.02)
+    assert [chooser(choice) for choice in (by_rule, by_another, by_race)] == [
+        "The rule",
+        f"The criterion “{by_another.criterion}”",
+        "The race",
+    ]
+    assert [threshold(choice) for choice in (by_rule, by_another, by_race, bare_choice())] == [0.4, 0.9, 0.02, None]

@@ -56,7 +56,7 @@ def inspect(
             "--causal-radius",
             help="Also measure the Dice that remains when attention beyond a radius is masked, and when the last "
             "blocks are skipped. Dear: with L blocks and R radii R x (2L - 1) + L + 2 predictions of every selection "
-            "patient.",
+            "patient, and of training patients where those are fewer than six.",
         ),
     ] = False,
     radius: Annotated[

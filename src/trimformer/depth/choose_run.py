@@ -1,26 +1,57 @@
-"""The depth of a trained run, chosen from its profile and written into its folder."""
+"""The depth of a trained run, chosen from what was measured of it and written into its folder."""
 
-from trimformer.depth.rule import choose_depth
+from trimformer.depth.criteria.catalogue import CRITERIA, DEFAULT, criterion_named
+from trimformer.depth.criteria.criterion import Criterion
+from trimformer.depth.run_measures import MeasuresOfRun
+from trimformer.depth.verdict import unraced
 from trimformer.records.depth import DepthChoice
-from trimformer.records.patient_measures import PatientMeasures
-from trimformer.records.profile import AttentionProfile
+from trimformer.records.errors import UserError
+from trimformer.records.files import write_json
+from trimformer.records.progress import Progress, silent
 from trimformer.records.run_folder import RunFolder
 
 
-def choose_run(run: RunFolder) -> DepthChoice:
-    """Choose from the profile, and the receptive field where it was measured, that `inspect` left in the run folder.
+def choose_run(run: RunFolder, criterion: str = DEFAULT, progress: Progress = silent) -> DepthChoice:
+    """Choose by one criterion of the catalogue, by default the rule, and write the choice into the run's folder.
 
     Raises:
-        UserError: There is no profile yet, or a file is damaged or of other blocks.
+        UserError: There is no such criterion, or what it reads is missing and dear, damaged, or of other blocks.
     """
-    profile = AttentionProfile.load(run.profile_file, run.profile_arrays)
-    choice = choose_depth(profile, _receptive_field(run))
+    choice = _told(criterion_named(criterion).choose(MeasuresOfRun(run, progress)))
     choice.save(run.depth_file)
     return choice
 
 
-def _receptive_field(run: RunFolder) -> PatientMeasures | None:
-    files = run.measure_files("receptive_field")
-    if not any(file.exists() for file in files):
-        return None
-    return PatientMeasures.load(*files, "Run trimformer inspect on that run.")
+def choose_by_all(run: RunFolder, progress: Progress = silent) -> dict[str, DepthChoice]:
+    """Choose by every criterion of the catalogue, and write all choices into the folder; `depth.json` is the default's.
+
+    A criterion that cannot read what it needs is inconclusive, and its reason says why.
+
+    Raises:
+        UserError: The default criterion cannot read what it needs.
+    """
+    measures = MeasuresOfRun(run, progress)
+    found = {DEFAULT: CRITERIA[DEFAULT].choose(measures)}
+    found |= {name: _without_failing(other, measures) for name, other in CRITERIA.items() if name != DEFAULT}
+    choices = {name: _told(choice) for name, choice in found.items()}
+    write_json(run.criteria_file, {name: choice.model_dump(mode="json") for name, choice in choices.items()})
+    choices[DEFAULT].save(run.depth_file)
+    return choices
+
+
+def _without_failing(criterion: Criterion, measures: MeasuresOfRun) -> DepthChoice:
+    try:
+        return criterion.choose(measures)
+    except UserError as error:
+        return DepthChoice(
+            status="inconclusive",
+            num_blocks=None,
+            reason=str(error),
+            criterion=criterion.title,
+            evidence={"threshold": criterion.threshold, "gates": []},
+            sensitivity={},
+        )
+
+
+def _told(choice: DepthChoice) -> DepthChoice:
+    return choice.model_copy(update={"verdict": unraced(choice.evidence.get("patients"))})

@@ -68,7 +68,7 @@ class Evidence:
         counted = np.isfinite(values[f"{cumulative}/far_field_ratio"]).all(axis=1)
 
         def estimate(array: np.ndarray, block: int) -> Estimate:
-            return Estimate.of(_per_patient(array[counted], block))
+            return Estimate.of(per_patient(array[counted], block))
 
         blocks = tuple(
             BlockEvidence(
@@ -102,7 +102,7 @@ def first_global_head(profile: AttentionProfile, region: str, tau: float) -> int
     return None
 
 
-def _per_patient(array: np.ndarray, block: int) -> np.ndarray:
+def per_patient(array: np.ndarray, block: int) -> np.ndarray:
     """One value a patient: (patients, blocks) as it is, (patients, blocks, heads) as the mean over the heads it has."""
     values = array[:, block]
     if values.ndim == 1:

@@ -16,14 +16,20 @@ class Gate:
     passed: bool | None
     detail: str
 
+    def as_json(self) -> dict[str, str | bool | None]:
+        """As it stands in the evidence."""
+        return {"name": self.name, "passed": self.passed, "detail": self.detail}
+
+
+def patients_gate(num_patients: int) -> Gate:
+    """Whether there are enough patients for an interval over them to mean something."""
+    detail = f"{num_patients} patients with foreground, needed {MIN_PATIENTS}"
+    return Gate("enough patients", num_patients >= MIN_PATIENTS, detail)
+
 
 def gates_of(evidence: Evidence, first: BlockEvidence | None, field: FieldEvidence | None, tau: float) -> list[Gate]:
     """All gates in the order in which they are told; those of a block only where there is one."""
-    patients = Gate(
-        "enough patients",
-        evidence.num_patients >= MIN_PATIENTS,
-        f"{evidence.num_patients} patients with foreground, needed {MIN_PATIENTS}",
-    )
+    patients = patients_gate(evidence.num_patients)
     if first is None:
         return [patients, _receptive_field(None, field)]
     without = first.far_field_ratio_without_sinks.low

@@ -130,7 +130,7 @@ def _document(evidence: Evidence, gates: list[Gate], field: FieldEvidence | None
         "tau": tau,
         "patients": evidence.num_patients,
         "blocks": [block.as_json(_why_not(block, tau)) for block in evidence.blocks],
-        "gates": [{"name": gate.name, "passed": gate.passed, "detail": gate.detail} for gate in gates],
+        "gates": [gate.as_json() for gate in gates],
         "receptive_field": field and field.as_json(),
     }
 

@@ -44,8 +44,7 @@ def compare(
         UserError: Two runs have different data or splits, one has seen the patients that it is judged on, one has no
             weights, or the margin is not above 0.
     """
-    if not margin > 0:
-        raise UserError("The margin is above 0", margin, "Give the loss of Dice that does not matter, such as 0.02.")
+    refuse_margin(margin)
     rows = rows_of(candidates, folder)
     references_of = references(rows)
     evaluations = _evaluations(rows, progress)
@@ -65,6 +64,16 @@ def compare(
     others = [baseline_row(name, evaluation) for name, evaluation in (baselines or {}).items()]
     figures += [against_reference(row, figures[0], is_first=False) for row in others]
     return _results(figures, candidates[0].run.manifest(), depth, margin)
+
+
+def refuse_margin(margin: float) -> None:
+    """Check that a loss of Dice that does not matter is one.
+
+    Raises:
+        UserError: It is not above 0.
+    """
+    if not margin > 0:
+        raise UserError("The margin is above 0", margin, "Give the loss of Dice that does not matter, such as 0.02.")
 
 
 def _evaluations(rows: Sequence[Row], progress: Progress) -> list[dict[int, Evaluation]]:

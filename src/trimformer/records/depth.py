@@ -12,7 +12,8 @@ class DepthChoice(Frozen):
     """The content of `depth.json`.
 
     `num_blocks` is None when the status is "inconclusive"; `reason` says in words why. `evidence` holds the numbers
-    the rule looked at, one entry a block and one a gate. `sensitivity` is the first global block at other tau.
+    the criterion looked at, one entry a block or depth and one a gate. `sensitivity` is the answer at other thresholds.
+    `verdict` says in words whether these data need a transformer at all, as far as what was measured carries that.
     """
 
     status: Literal["chosen", "inconclusive"]
@@ -21,6 +22,7 @@ class DepthChoice(Frozen):
     criterion: str
     evidence: dict[str, Any]
     sensitivity: dict[str, int | None]
+    verdict: str = ""
 
     @model_validator(mode="after")
     def _has_a_depth_if_chosen(self) -> "DepthChoice":

@@ -121,6 +121,16 @@ class RunFolder:
         return self.path / "depth.json"
 
     @property
+    def criteria_file(self) -> Path:
+        """What every criterion chooses, by its name."""
+        return self.path / "criteria.json"
+
+    @property
+    def race(self) -> Path:
+        """Where the depths that `choose --verify` races are trained."""
+        return self.path / "race"
+
+    @property
     def explorer_file(self) -> Path:
         """A page on which the attention of single slices is looked at."""
         return self.path / "explorer.html"

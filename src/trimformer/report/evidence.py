@@ -44,7 +44,21 @@ def depth_choice(depth: DepthChoice | None, results: Results) -> DepthChoice | N
         criterion=str(results.depth.get("criterion") or ""),
         evidence=results.depth.get("evidence") or {},
         sensitivity=results.depth.get("sensitivity") or {},
+        verdict=str(results.depth.get("verdict") or ""),
     )
+
+
+def chooser(choice: DepthChoice) -> str:
+    """Who chose, as the subject of a sentence."""
+    if "rounds" in choice.evidence:
+        return "The race"
+    return f"The criterion “{choice.criterion}”" if "threshold" in choice.evidence else "The rule"
+
+
+def threshold(choice: DepthChoice) -> float | None:
+    """At which threshold or margin it was chosen; None where that was not written."""
+    found = [choice.evidence[key] for key in ("tau", "threshold", "margin") if key in choice.evidence]
+    return float(found[0]) if found else None
 
 
 def block_rows(choice: DepthChoice) -> list[list[Cell]]:

@@ -7,7 +7,12 @@ from functools import partial
 from torch import nn
 
 from trimformer.attention.ablation.limited import limited_attention, token_sides_mm
-from trimformer.attention.ablation.remaining_dice import Condition, dice_under_conditions, transformer_of
+from trimformer.attention.ablation.remaining_dice import (
+    Condition,
+    ablated_patients,
+    dice_under_conditions,
+    transformer_of,
+)
 from trimformer.attention.measures.geometry import token_distances
 from trimformer.attention.transformer.blocks import Transformer
 from trimformer.attention.transformer.evaluating import evaluating
@@ -40,7 +45,7 @@ def causal_radius(
 
     Args:
         model: A segmentation network with one sequence of transformer blocks; its mode is kept.
-        patients: With labels; those that chose the best epoch, never those that are reported.
+        patients: With labels; those that chose the best epoch or were trained on, never those that are reported.
         labels: The classes that count, without background.
         radii_mm: In mm; None: `default_radii` of these patients.
         batch_size: Slices a forward pass.
@@ -90,7 +95,7 @@ def default_radii(grid: TokenGrid, patients: Iterable[PatientSlices]) -> tuple[f
 def causal_radius_of_run(
     run: RunFolder, radii_mm: Sequence[float] | None = None, progress: Progress = silent
 ) -> CausalRadius:
-    """The causal radius of a run's best weights on its selection patients, written into its folder.
+    """The causal radius of a run's best weights on `ablated_patients`, written into its folder.
 
     Raises:
         UserError: The run has no weights yet, no selection patient, or its model has no block.
@@ -98,7 +103,7 @@ def causal_radius_of_run(
     model = load_model(run.path).to(default_device())
     dataset = load_dataset(run.experiment().data)
     told = under_name(progress, f"limiting attention of {run.name}")
-    record = causal_radius(model, dataset.selection, dataset.labels, radii_mm, progress=told)
+    record = causal_radius(model, ablated_patients(dataset), dataset.labels, radii_mm, progress=told)
     record.save(run.causal_radius_file)
     return record
 

@@ -9,12 +9,23 @@ from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
 from trimformer.attention.transformer.blocks import Transformer, find_transformer
+from trimformer.data.dataset import Dataset
 from trimformer.data.preparation.slices import PatientSlices
 from trimformer.records.errors import UserError
 from trimformer.records.progress import Progress, silent
 
 Condition = Callable[[PatientSlices], AbstractContextManager[None]]
 """Takes something from the model while it sees this patient."""
+
+
+LEAST_PATIENTS = 6
+"""Over fewer an interval says little."""
+
+
+def ablated_patients(dataset: Dataset) -> tuple[PatientSlices, ...]:
+    """The selection patients, and the first training patients where those are fewer than six; none that is reported."""
+    missing = max(0, LEAST_PATIENTS - len(dataset.selection))
+    return (*dataset.selection, *dataset.training[:missing])
 
 
 @torch.inference_mode()

@@ -7,7 +7,12 @@ from typing import Any
 from torch import Tensor, nn
 
 from trimformer.attention.ablation.limited import as_written
-from trimformer.attention.ablation.remaining_dice import Condition, dice_under_conditions, transformer_of
+from trimformer.attention.ablation.remaining_dice import (
+    Condition,
+    ablated_patients,
+    dice_under_conditions,
+    transformer_of,
+)
 from trimformer.attention.calls.follow import first_tensor
 from trimformer.attention.transformer.blocks import Transformer, own_transformer
 from trimformer.attention.transformer.evaluating import evaluating
@@ -77,7 +82,7 @@ def dice_of_first_blocks(
 
     Args:
         model: A segmentation network with one sequence of transformer blocks; its mode is kept.
-        patients: With labels; those that chose the best epoch, never those that are reported.
+        patients: With labels; those that chose the best epoch or were trained on, never those that are reported.
         labels: The classes that count, without background.
         batch_size: Slices a forward pass.
         progress: Told after every depth of every patient.
@@ -100,7 +105,7 @@ def dice_of_first_blocks(
 
 
 def skipped_blocks_of_run(run: RunFolder, progress: Progress = silent) -> SkippedBlocks:
-    """The identity ablation of a run's best weights on its selection patients, written into its folder.
+    """The identity ablation of a run's best weights on `ablated_patients`, written into its folder.
 
     Raises:
         UserError: The run has no weights yet, no selection patient, or its model has no block.
@@ -108,7 +113,7 @@ def skipped_blocks_of_run(run: RunFolder, progress: Progress = silent) -> Skippe
     model = load_model(run.path).to(default_device())
     dataset = load_dataset(run.experiment().data)
     told = under_name(progress, f"skipping blocks of {run.name}")
-    record = dice_of_first_blocks(model, dataset.selection, dataset.labels, progress=told)
+    record = dice_of_first_blocks(model, ablated_patients(dataset), dataset.labels, progress=told)
     record.save(run.skipped_blocks_file)
     return record
 

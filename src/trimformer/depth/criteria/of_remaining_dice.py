@@ -1,0 +1,60 @@
+"""Criteria on the Dice that the trained model keeps when something is taken from it, without training again."""
+
+import numpy as np
+
+from trimformer.depth.criteria.along_depths import Curve, along_depths
+from trimformer.depth.criteria.criterion import Criterion, ModelMeasures
+from trimformer.depth.evidence import Estimate
+from trimformer.records.errors import UserError
+
+OTHERS = (0.005, 0.01, 0.02, 0.05, 0.1)
+
+
+def _without_the_rest(measures: ModelMeasures) -> Curve:
+    return Curve.of(measures.skipped_blocks.change, 0, "Change of Dice with the blocks after {depth} skipped")
+
+
+def _with_the_next_near_sighted(measures: ModelMeasures) -> Curve:
+    record = measures.causal_radius
+    nearest = smallest_radius(record.radii_mm)
+    what = f"Change of Dice when block {{next}} sees no further than {record.radii_mm[nearest]:.3g} mm"
+    return Curve.of(record.change(record.only)[:, nearest], 0, what)
+
+
+def smallest_radius(radii_mm: tuple[float, ...]) -> int:
+    """Which radius is the smallest at which a patch still sees others.
+
+    Raises:
+        UserError: All are 0.
+    """
+    seeing = np.where(np.array(radii_mm) > 0, radii_mm, np.inf)
+    if not np.isfinite(seeing).any():
+        raise UserError(
+            "The causal radius needs a radius above 0: at 0 no patch sees another",
+            f"radii {', '.join(f'{radius:g}' for radius in radii_mm)} mm",
+            "Run trimformer inspect with --causal-radius and the radii it takes by itself.",
+        )
+    return int(seeing.argmin())
+
+
+def _loses_less(estimate: Estimate, threshold: float) -> bool:
+    return estimate.low > -threshold
+
+
+IDENTITY_ABLATION = Criterion(
+    title="smallest depth at which skipping all later blocks costs the trained model no Dice",
+    threshold=0.02,
+    threshold_of="a lower bound above minus",
+    others=OTHERS,
+    source="Veit, Wilber and Belongie 2016: layers of a trained residual network deleted; for depth, ours",
+    decide=along_depths(_without_the_rest, _loses_less, ends=True),
+)
+
+CAUSAL_RADIUS = Criterion(
+    title="last block whose far attention the Dice depends on",
+    threshold=0.01,
+    threshold_of="of that block and all later ones a lower bound above minus",
+    others=OTHERS,
+    source="ours: attention beyond a radius is masked in one block at a time",
+    decide=along_depths(_with_the_next_near_sighted, _loses_less, lasting=True, ends=True),
+)

@@ -1,0 +1,89 @@
+"""What the criteria read of a run: what lies in its folder, and what is cheap to measure where it does not."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from trimformer.depth.criteria.criterion import ModelMeasures
+from trimformer.records.causal_radius import CausalRadius
+from trimformer.records.errors import UserError
+from trimformer.records.patient_measures import PatientMeasures
+from trimformer.records.profile import AttentionProfile
+from trimformer.records.progress import Progress, silent
+from trimformer.records.run_folder import RunFolder
+from trimformer.records.skipped_blocks import SkippedBlocks
+
+NEXT_STEP = "Run trimformer inspect on that run."
+
+
+@dataclass(frozen=True)
+class MeasuresOfRun(ModelMeasures):
+    """The measures of a trained run, read or made when they are first asked for.
+
+    Profile, receptive field and causal radius are dear, and only read; the others are made from forward passes of
+    training and selection patients, never of those that are reported, and kept in the folder. What computes is imported
+    where it is needed, so that to choose from a profile takes no time.
+    """
+
+    run: RunFolder
+    progress: Progress = silent
+
+    @cached_property
+    def num_blocks(self) -> int:
+        """Blocks of the run's model."""
+        from trimformer.compression.compress import own_blocks
+
+        return len(own_blocks(self.run))
+
+    @cached_property
+    def profile(self) -> AttentionProfile:
+        """What `inspect` left.
+
+        Raises:
+            UserError: There is none, or it is damaged.
+        """
+        return AttentionProfile.load(self.run.profile_file, self.run.profile_arrays)
+
+    @cached_property
+    def receptive_field(self) -> PatientMeasures | None:
+        """What `inspect` left, None where it was not asked to measure it."""
+        files = self.run.measure_files("receptive_field")
+        return PatientMeasures.load(*files, NEXT_STEP) if any(file.exists() for file in files) else None
+
+    @cached_property
+    def similarity(self) -> PatientMeasures:
+        """CKA and block influence; one forward pass of every training and selection patient where missing."""
+        files = self.run.measure_files("similarity")
+        if not any(file.exists() for file in files):
+            from trimformer.attention.measures.similarity import measure_similarity
+            from trimformer.attention.run_subject import RunSubject
+
+            subject = RunSubject.of(self.run)
+            batches = subject.batches("comparing blocks", self.progress)
+            measure_similarity(subject.model, batches).save(*files)
+        return PatientMeasures.load(*files, NEXT_STEP)
+
+    @cached_property
+    def skipped_blocks(self) -> SkippedBlocks:
+        """The identity ablation; where missing, half as many passes as there are depths, of six patients or more."""
+        file = self.run.skipped_blocks_file
+        if file.exists():
+            return SkippedBlocks.load(file)
+        from trimformer.attention.ablation.skip import skipped_blocks_of_run
+
+        return skipped_blocks_of_run(self.run, self.progress)
+
+    @cached_property
+    def causal_radius(self) -> CausalRadius:
+        """What `inspect --causal-radius` left.
+
+        Raises:
+            UserError: There is none, or it is damaged.
+        """
+        file = self.run.causal_radius_file
+        if not file.exists():
+            raise UserError(
+                "The causal radius is measured before a criterion reads it: it is dear",
+                f"no {file}",
+                "Run trimformer inspect --causal-radius on that run.",
+            )
+        return CausalRadius.load(file)

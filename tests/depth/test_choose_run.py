@@ -1,0 +1,68 @@
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_measures import profile
+
+from trimformer.compression.chosen_blocks import chosen_blocks
+from trimformer.data.catalogue import load_dataset
+from trimformer.depth.criteria.catalogue import CRITERIA
+from trimformer.depth.run_measures import MeasuresOfRun
+from trimformer.records.depth import DepthChoice
+from trimformer.records.errors import UserError
+from trimformer.records.run_folder import RunFolder
+from trimformer.records.skipped_blocks import SkippedBlocks
+
+
+@pytest.fixture(scope="module")
+def run(trained_run: RunFolder, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A run of two blocks and as few patients as there can be, whose profile is made here."""
+    run = RunFolder(shutil.copytree(trained_run.path, tmp_path_factory.mktemp("chosen") / "run"))
+    text = run.experiment_file.read_text()
+    run.experiment_file.write_text(text.replace("num_patients = 12", "num_patients = 4"))
+    profile([0.2, 0.6, 0.6, 0.6]).save(run.profile_file, run.profile_arrays)
+    return run
+
+
+def test_all_criteria_choose_and_what_is_cheap_is_measured(run: RunFolder, trimformer: Any) -> None:
+    code, printed, complaint = trimformer("choose", run.path, "--criterion", "all")
+    assert code == 0, complaint
+    assert all(f"{name}: " in printed for name in CRITERIA)
+    assert "Cannot say from 8 patients whether these data need a transformer" in printed
+    choices = json.loads(run.criteria_file.read_text())
+    assert list(choices) == list(CRITERIA)
+    assert choices["rule"] == json.loads(run.depth_file.read_text())
+    assert (choices["rule"]["num_blocks"], choices["fixed"]["num_blocks"]) == (2, 2)
+    assert choices["causal-radius"]["status"] == "inconclusive"
+    assert "inspect --causal-radius" in choices["causal-radius"]["reason"]
+    dataset = load_dataset(run.experiment().data)
+    known = [patient.patient_id for patient in (*dataset.selection, *dataset.training)]
+    assert list(SkippedBlocks.load(run.skipped_blocks_file).patient_ids) == known
+    assert set(MeasuresOfRun(run).similarity.patient_ids) == set(known)
+    assert choices["identity-ablation"]["reason"] == "Too few patients: 3 patients with foreground, needed 6."
+    assert choices["cka"]["evidence"]["depths"][0]["depth"] == 0
+
+
+def test_one_criterion_is_written_where_compress_reads_it(run: RunFolder, trimformer: Any) -> None:
+    code, printed, complaint = trimformer("choose", run.path, "--criterion", "fixed")
+    assert code == 0, complaint
+    assert printed.startswith("Keep 2 blocks.\n2 of 2 blocks")
+    assert DepthChoice.load(run.depth_file).criterion == CRITERIA["fixed"].title
+    assert chosen_blocks("auto", run, (0, 1)) == (0, 1)
+
+
+def test_without_a_profile_the_rule_says_what_to_run(trained_run: RunFolder, tmp_path: Path, trimformer: Any) -> None:
+    bare = RunFolder(shutil.copytree(trained_run.path, tmp_path / "bare"))
+    for options in ([], ["--criterion", "distance"], ["--criterion", "all"]):
+        code, _, complaint = trimformer("choose", bare.path, *options)
+        assert code == 2
+        assert "Run trimformer inspect" in complaint
+    assert not bare.depth_file.exists()
+
+
+def test_what_is_dear_is_only_read(trained_run: RunFolder) -> None:
+    assert MeasuresOfRun(trained_run).receptive_field is None
+    with pytest.raises(UserError, match="it is dear"):
+        _ = MeasuresOfRun(trained_run).causal_radius
