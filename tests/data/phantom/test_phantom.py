@@ -45,8 +45,8 @@ def test_it_is_dealt_and_loaded_like_any_dataset() -> None:
     assert dataset.labels == {1: "class_1", 2: "class_2", 3: "class_3", 4: "class_4"}
     patient = dataset.training[0]
     assert patient.labels is not None
-    assert patient.images.shape == (16, 1, 112, 112)
-    assert patient.spacing_mm == (1, 1)
+    assert list(patient.images.shape) == [16, 1, 112, 112]
+    assert list(patient.spacing_mm) == [1, 1]
     drawn = make_phantom_patient(patient.patient_id, hops=1)
     assert drawn.labels is not None
     np.testing.assert_array_equal(np.moveaxis(patient.labels, 0, -1), drawn.labels)
