@@ -11,6 +11,7 @@ from fuzz_written import IMAGE, LABELS, nifti, zipped
 
 from trimformer.data.rules import (
     FINITE,
+    GREY,
     HAS_SPACING,
     KNOWN_LABELS,
     NOT_CONSTANT,
@@ -38,7 +39,7 @@ HEADER: tuple[Stated, ...] = (
     ("a-series", poked(40, "<5h", 4, 6, 5, 2, 2), THREE_AXES),
     ("unknown-type", poked(70, "<h", 5), READABLE),
     ("complex-type", poked(70, "<2h", 32, 64), READABLE),
-    ("colour-type", poked(70, "<2h", 128, 24), READABLE),
+    ("colour-type", poked(70, "<2h", 128, 24), GREY),
     ("bits-of-another-type", poked(72, "<h", 12), READABLE),
     ("voxels-behind-the-end", poked(108, "<f", 368), READABLE),
     ("voxels-where-it-begins", poked(108, "<f", 0), READABLE),

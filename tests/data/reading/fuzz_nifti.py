@@ -8,9 +8,11 @@ from dataclasses import replace
 import numpy as np
 from fuzz_expected import RefusedError, Seen, three_axes
 
-from trimformer.data.rules import HAS_SPACING, NOT_EMPTY, READABLE
+from trimformer.data.rules import GREY, HAS_SPACING, NOT_EMPTY, READABLE
 
 TYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8"}
+COLOURS = {128: 24, 2304: 32}
+"""Bits of red, green, blue, and of the same with a fourth."""
 HEADER = 348
 EPSILON = 3 * float(np.finfo(np.float32).eps)
 
@@ -75,6 +77,8 @@ def _start(header: bytes, order: str, lowest: int) -> int:
 def _voxels(header: bytes, order: str, content: bytes) -> np.ndarray:
     axes, *sizes = struct.unpack_from(order + "8h", header, 40)
     code, bits = struct.unpack_from(order + "2h", header, 70)
+    if COLOURS.get(code) == bits:
+        raise RefusedError(GREY, READABLE)
     if not 1 <= axes <= 7 or code not in TYPES or bits != 8 * np.dtype(TYPES[code]).itemsize:
         raise RefusedError(READABLE)
     shape = sizes[:axes]

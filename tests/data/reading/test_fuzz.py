@@ -22,6 +22,7 @@ from trimformer.data.reading.case import read_case
 from trimformer.data.rules import (
     FILE_EXISTS,
     FINITE,
+    GREY,
     HAS_SPACING,
     KNOWN_LABELS,
     NOT_CONSTANT,
@@ -39,7 +40,7 @@ MISTAKES = all_mistakes()
 BY_ROTE = {damage.name: damage for damage in by_rote()}
 DAMAGES = [*MISTAKES, *BY_ROTE.values()]
 RULES_OF_A_CASE = (
-    *(FILE_EXISTS, READABLE, THREE_AXES, NOT_EMPTY, HAS_SPACING, FINITE, NOT_CONSTANT),
+    *(FILE_EXISTS, READABLE, GREY, THREE_AXES, NOT_EMPTY, HAS_SPACING, FINITE, NOT_CONSTANT),
     *(SAME_SHAPE, SAME_SPACING, WHOLE_LABELS, KNOWN_LABELS),
 )
 LONGEST = 5
