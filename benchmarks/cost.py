@@ -51,7 +51,9 @@ weights = "none"
 [training]
 epochs = 2
 [[run]]
-model.name = ["unetr", "transunet"]
+model.name = "unetr"
+[[run]]
+model.name = "transunet"
 [[run]]
 model.name = "cats"
 model.trunk_weights = "none"
