@@ -14,6 +14,11 @@ from trimformer.records.depth import DepthChoice
 Passes = Callable[[Estimate, float], bool]
 
 
+def reaches(estimate: Estimate, threshold: float) -> bool:
+    """Whether the lower bound is at the threshold or above."""
+    return estimate.low >= threshold
+
+
 @dataclass(frozen=True)
 class Curve:
     """One estimate over patients for each depth; the full depth need not have one."""

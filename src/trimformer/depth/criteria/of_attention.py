@@ -4,9 +4,9 @@ from functools import partial
 
 import numpy as np
 
-from trimformer.depth.criteria.along_depths import Curve, along_depths
+from trimformer.depth.criteria.along_depths import Curve, along_depths, reaches
 from trimformer.depth.criteria.criterion import Criterion, ModelMeasures
-from trimformer.depth.evidence import Estimate, per_patient
+from trimformer.depth.evidence import per_patient
 
 OTHERS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
@@ -18,17 +18,13 @@ def _of_heads(measure: str, what: str, measures: ModelMeasures) -> Curve:
     return Curve.of(by_block, 1, what)
 
 
-def _reaches(estimate: Estimate, threshold: float) -> bool:
-    return estimate.low >= threshold
-
-
 DISTANCE = Criterion(
     title="first block whose mean attention distance is near that of uniform attention",
     threshold=0.58,
     threshold_of="a lower bound of at least",
     others=OTHERS,
     source="Dosovitskiy et al. 2021 (figure 7): mean attention distance; over that of uniform attention, ours",
-    decide=along_depths(partial(_of_heads, "distance_ratio", "Distance ratio of block {depth}"), _reaches),
+    decide=along_depths(partial(_of_heads, "distance_ratio", "Distance ratio of block {depth}"), reaches),
 )
 """0.58 is halfway between attention that is Gaussian with a width of one token (0.16) and uniform attention (1)."""
 
@@ -38,6 +34,6 @@ ENTROPY = Criterion(
     threshold_of="a lower bound of at least",
     others=OTHERS,
     source="Clark et al. 2019 measure the entropy of heads; over log N, and as a criterion, ours",
-    decide=along_depths(partial(_of_heads, "entropy", "Entropy of block {depth}"), _reaches),
+    decide=along_depths(partial(_of_heads, "entropy", "Entropy of block {depth}"), reaches),
 )
 """0.75 is halfway between attention that is Gaussian with a width of one token (0.50) and uniform attention (1)."""

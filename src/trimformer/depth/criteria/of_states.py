@@ -1,6 +1,6 @@
 """Criteria on how much the token states change from block to block."""
 
-from trimformer.depth.criteria.along_depths import Curve, along_depths
+from trimformer.depth.criteria.along_depths import Curve, along_depths, reaches
 from trimformer.depth.criteria.criterion import Criterion, ModelMeasures
 from trimformer.depth.evidence import Estimate
 
@@ -15,10 +15,6 @@ def _influence_of_the_next(measures: ModelMeasures) -> Curve:
     return Curve.of(values, 0, "Influence of block {next}")
 
 
-def _reaches(estimate: Estimate, threshold: float) -> bool:
-    return estimate.low >= threshold
-
-
 def _stays_below(estimate: Estimate, threshold: float) -> bool:
     return estimate.high < threshold
 
@@ -29,7 +25,7 @@ CKA = Criterion(
     threshold_of="there and at all later depths a lower bound of at least",
     others=(0.7, 0.8, 0.85, 0.9, 0.95, 0.98),
     source="Nguyen, Raghu and Kornblith 2021 (equation 3), debiased linear CKA; the threshold is ours",
-    decide=along_depths(_cka_with_the_end, _reaches, lasting=True, ends=True),
+    decide=along_depths(_cka_with_the_end, reaches, lasting=True, ends=True),
 )
 
 BLOCK_INFLUENCE = Criterion(
