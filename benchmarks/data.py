@@ -151,12 +151,22 @@ def seconds(work: Callable[[], object]) -> float:
 
 def peak_growth(work: Callable[[], object]) -> float:
     """Bytes by which the process's largest resident size exceeds what it had before."""
+    before = resident_bytes("VmRSS:") or largest_ever()
+    return peak(work) - before
+
+
+def peak(work: Callable[[], object]) -> float:
+    """Bytes of the process's largest resident size during `work`, whatever it had before counted in."""
     clear = Path("/proc/self/clear_refs")
     if clear.exists():
         clear.write_text("5")  # Linux: the peak is counted anew
-    before = resident_bytes("VmRSS:") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     work()
-    return (resident_bytes("VmHWM:") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024) - before
+    return resident_bytes("VmHWM:") or largest_ever()
+
+
+def largest_ever() -> int:
+    """Bytes of the process's largest resident size since it began."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def resident_bytes(name: str) -> int:
