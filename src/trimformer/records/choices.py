@@ -2,8 +2,9 @@
 
 from typing import Literal
 
-BatchNorm = Literal["batch", "frozen"]
-"""By which statistics BatchNorm normalises in training: those of the batch, or those that the weights came with."""
+BatchNorm = Literal["batch", "precise", "frozen"]
+"""By which statistics BatchNorm normalises. `batch`: in training by those of each batch, in predictions by running
+means of them; `precise`: in predictions by means taken anew after each epoch; `frozen`: by those of the first weights."""
 
 Decoder = Literal["full", "compressed"]
 """`full` reads several token maps; `compressed` reads the last one only."""

@@ -193,7 +193,9 @@ class TrainingSettings(Settings):
         "uniform", description="every slice once an epoch, or slices drawn so that every class is shown equally often"
     )
     batch_norm: BatchNorm = Field(
-        "batch", description="batch: statistics of each batch; frozen: those that the weights came with, left alone"
+        "batch",
+        description="batch: statistics of each batch; precise: taken anew after each epoch too, for what predicts; "
+        "frozen: those that the weights came with, left alone",
     )
     precision: Annotated[Literal["auto", "32", "bf16"], BeforeValidator(str)] = "auto"
     loader_workers: Literal["auto"] | Annotated[int, Field(ge=0)] = Field(

@@ -38,6 +38,7 @@ from trimformer.training.lock import alone_in
 from trimformer.training.manifest import describe_run, refuse_changed_data, with_resume
 from trimformer.training.mean_loss import MeanLoss
 from trimformer.training.memory import shortage_named
+from trimformer.training.precise_statistics import PreciseStatistics
 from trimformer.training.precision import lightning_precision
 from trimformer.training.recomputation import recompute_blocks
 from trimformer.training.saving import CheckpointWriter
@@ -164,6 +165,7 @@ def _fit(
                 HistoryWriter(run.history_file),
                 Tracking(run, experiment),
                 StepReporter(experiment.name, progress),
+                *_precise_statistics(experiment, dataset),
                 *([] if settings.patience is None else [Patience(settings.patience)]),
                 *([Compilation()] if settings.compile else []),
                 CheckpointWriter(run.checkpoints, batches, settings.checkpoint_minutes),
@@ -171,6 +173,13 @@ def _fit(
         )
         with ended_cleanly(trainer, last):
             trainer.fit(task, batches, selection, ckpt_path=last if last.exists() else None, weights_only=True)
+
+
+def _precise_statistics(experiment: Experiment, dataset: Dataset) -> list[PreciseStatistics]:
+    settings = experiment.training
+    if settings.batch_norm != "precise":
+        return []
+    return [PreciseStatistics(SliceDataset(dataset.training), settings.batch_size)]
 
 
 @contextmanager
