@@ -4,7 +4,7 @@ from typing import Literal
 
 BatchNorm = Literal["batch", "precise", "frozen"]
 """By which statistics BatchNorm normalises. `batch`: in training by those of each batch, in predictions by running
-means of them; `precise`: in predictions by means taken anew after each epoch; `frozen`: by those of the first weights."""
+means of them; `precise`: in predictions by means taken anew after each epoch; `frozen`: by those it began with."""
 
 Decoder = Literal["full", "compressed"]
 """`full` reads several token maps; `compressed` reads the last one only."""
