@@ -12,7 +12,7 @@ from trimformer.data.training_set import SliceDataset
 from trimformer.training.batch_norm import PRECISE_SLICES, batch_norms
 
 
-class PreciseStatistics(L.Callback):  # type: ignore[misc] # Lightning is read without types
+class PreciseStatistics(L.Callback):
     """Before the selection patients are predicted, replaces the running means of BatchNorm.
 
     Running means follow the last ten batches or so, of weights that have changed since and with dropout on, which makes
