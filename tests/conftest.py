@@ -20,7 +20,7 @@ install_import_hook("trimformer", "beartype.beartype")
 from trimformer.records.experiment import Experiment, parse_experiment  # noqa: E402 - after the hook
 from trimformer.records.run_folder import RunFolder  # noqa: E402
 
-COSTLY = ("fast_demo", "paper_study", "trained_run")
+COSTLY = ("fast_demo", "paper_study", "exported_run", "trained_run")
 """Fixtures of minutes, the longest first."""
 
 
@@ -81,6 +81,16 @@ def trained_run(small_experiment: Experiment, shared_folder: Path) -> RunFolder:
     folder = shared_folder / "runs" / "small"
     with made_once(folder) as is_new:
         return train(small_experiment, folder) if is_new else RunFolder(folder)
+
+
+@pytest.fixture(scope="session")
+def exported_run(trained_run: RunFolder, shared_folder: Path) -> Path:
+    """The trained run as an ONNX file, with its model card beside it."""
+    from trimformer.deploy.export.export import export_run
+
+    file = shared_folder / "exports" / "small.onnx"
+    with made_once(file.parent) as is_new:
+        return export_run(trained_run, "onnx", file) if is_new else file
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ from trimformer.cli import (
     data,
     demo,
     evaluate,
+    export,
     inspect,
     models,
     predict,
@@ -48,6 +49,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "study": study.study,
     "report": report.report,
     "predict": predict.predict,
+    "export": export.export,
 }
 for name, command in COMMANDS.items():
     app.command(name)(command)

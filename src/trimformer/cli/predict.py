@@ -16,7 +16,7 @@ FAILED, PARTLY_FAILED = 2, 3
 
 
 def predict(  # noqa: PLR0917 - options, which are typed by name
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A trained run.")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A trained run, or an export (.onnx).")],
     given: Annotated[
         Path, typer.Argument(metavar="INPUT", help="A NIfTI file, a DICOM series' folder, or a folder of either.")
     ],
@@ -30,28 +30,24 @@ def predict(  # noqa: PLR0917 - options, which are typed by name
         bool, typer.Option("--keep-metadata", help="Let names and whatever else DICOM says of the patient through.")
     ] = False,
     orientation: Annotated[
-        str | None, typer.Option(metavar="CODES", help="Turn scans to these axes, RAS say, whatever the run says.")
+        str | None, typer.Option(metavar="CODES", help="Turn scans to these axes, RAS say, whatever the model says.")
     ] = None,
     trust_target: Annotated[
         bool, typer.Option("--trust-target", help="Import the program of the run's own network (model.target).")
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Draw a run's labels on scans, each on its own grid; done again, it goes on where it stopped."""
-    from trimformer.records.run_folder import RunFolder
-
-    folder = RunFolder.open(run)
-    from trimformer.deploy.deployed import open_run
+    """Draw a model's labels on scans, each on its own grid; done again, it goes on where it stopped."""
+    from trimformer.deploy.open_model import open_model
     from trimformer.deploy.outputs import place_outputs
     from trimformer.deploy.predict import predict_scans
     from trimformer.deploy.sources import find_sources
-    from trimformer.deploy.trained_on import trained_on
     from trimformer.deploy.written import Wanted
 
-    known = trained_on(folder, orientation)
+    deployed = open_model(model, orientation, trust_target)
+    known = deployed.trained_on
     sources = find_sources(given, known.num_channels, keep_metadata)
     outputs_of = place_outputs(output, is_batch=len(sources) > 1)
-    deployed = open_run(folder, known, trust_target)
     draw = _drawing(known.labels, deployed.name) if preview else None
     wanted = Wanted(probabilities, draw, keep_metadata, overwrite)
     with progress_bars(shown=not json) as progress:
@@ -60,7 +56,7 @@ def predict(  # noqa: PLR0917 - options, which are typed by name
     if len(sources) == 1 and failed and failed[0].error:
         raise failed[0].error
     if json:
-        print_json({"run": str(folder.path), "scans": [_document(outcome) for outcome in outcomes]})
+        print_json({"run": str(model), "scans": [_document(outcome) for outcome in outcomes]})
     _tell(outcomes, quiet=json)
     if failed:
         raise typer.Exit(FAILED if len(failed) == len(outcomes) else PARTLY_FAILED)

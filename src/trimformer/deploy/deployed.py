@@ -7,6 +7,7 @@ from trimformer.deploy.trained_on import TrainedOn
 from trimformer.inference.device import default_device
 from trimformer.inference.predict import Network, model_network
 from trimformer.models import load_model
+from trimformer.models.segmentation_model import SegmentationModel
 from trimformer.records.errors import UserError
 from trimformer.records.files import read_json
 from trimformer.records.run_folder import NEXT_STEP, RunFolder
@@ -33,13 +34,34 @@ def open_run(run: RunFolder, known: TrainedOn, trust_target: bool = False) -> De
     Raises:
         UserError: The run is damaged, or names code.
     """
+    model = load_trusted(run, trust_target).to(default_device())
+    return Deployed(run.name, run_digest(run), known, model_network(model))
+
+
+def load_trusted(run: RunFolder, trust_target: bool) -> SegmentationModel:
+    """The network of a run's best epoch, on the CPU; the user's own program is imported only where that is trusted.
+
+    Raises:
+        UserError: The run is damaged, or names code.
+    """
     _refuse_code(run, trust_target)
-    model = load_model(run.path, "best").to(default_device())
+    return load_model(run.path, "best")
+
+
+def run_digest(run: RunFolder) -> str:
+    """SHA-256 over description and weights: what decides a run's scores.
+
+    Raises:
+        UserError: One of the files is missing.
+    """
     digest = hashlib.sha256()
     for file in (run.model_file, run.weights_file):
-        with file.open("rb") as stream:
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
-    return Deployed(run.name, digest.hexdigest(), known, model_network(model))
+        try:
+            with file.open("rb") as stream:
+                digest.update(hashlib.file_digest(stream, "sha256").digest())
+        except OSError as error:
+            raise UserError("The file must exist and be readable", f"{file}: {error.strerror}", NEXT_STEP) from None
+    return digest.hexdigest()
 
 
 def _refuse_code(run: RunFolder, trust_target: bool) -> None:

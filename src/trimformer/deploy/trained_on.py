@@ -58,20 +58,43 @@ def trained_on(run: RunFolder, orientation: str | None = None) -> TrainedOn:
     """
     data = run.manifest_of_data()
     preprocessing = _preprocessing(run, data)
-    if orientation is not None:
-        _check_codes(orientation)
-        preprocessing = replace(preprocessing, orientation=orientation)
     try:
-        known = _known(data, preprocessing)
+        known = turned_to(_known(data, preprocessing), orientation)
     except (TypeError, ValueError, AttributeError) as error:
         raise UserError("A run's manifest is whole", f"{run.manifest_file}: {error}", NEXT_STEP) from None
-    if preprocessing.orientation is None and not known.orientations:
+    if known.preprocessing.orientation is None and not known.orientations:
         raise UserError(
             "A run says where the axes of its training scans led",
             f"{run.manifest_file} without data.orientations: made by an older version, or from files without geometry",
             "Say it yourself, --orientation RAS or another, or train that run again.",
         )
     return known
+
+
+def turned_to(known: TrainedOn, orientation: str | None) -> TrainedOn:
+    """The same, but with every scan turned to these axis codes; None changes nothing.
+
+    Raises:
+        UserError: The codes are none.
+    """
+    if orientation is None:
+        return known
+    if not is_orientation(orientation):
+        raise UserError(
+            "An orientation is three letters, one each of L or R, A or P, S or I", repr(orientation), "Write, say, RAS."
+        )
+    return replace(known, preprocessing=replace(known.preprocessing, orientation=orientation))
+
+
+def is_orientation(codes: str) -> bool:
+    """Whether each of the three axes of space is named once.
+
+    Example:
+        >>> is_orientation("LAS"), is_orientation("LLS")
+        (True, False)
+    """
+    pairs = ("LR", "PA", "SI")
+    return len(codes) == len(pairs) and all(sum(code in pair for code in codes) == 1 for pair in pairs)
 
 
 def _known(data: Mapping[str, Any], preprocessing: Preprocessing) -> TrainedOn:
@@ -95,14 +118,6 @@ def _preprocessing(run: RunFolder, data: Mapping[str, Any]) -> Preprocessing:
             f"data.preprocessing in {run.manifest_file}: {error}",
             "Train that run again.",
         ) from None
-
-
-def _check_codes(orientation: str) -> None:
-    pairs = ("LR", "PA", "SI")
-    if len(orientation) != len(pairs) or any(sum(code in pair for code in orientation) != 1 for pair in pairs):
-        raise UserError(
-            "An orientation is three letters, one each of L or R, A or P, S or I", repr(orientation), "Write, say, RAS."
-        )
 
 
 def _is_far(own: Span, known: Span) -> bool:

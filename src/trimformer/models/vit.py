@@ -107,4 +107,5 @@ class VisionTransformer(nn.Module):
         return [self._to_map(tokens) for tokens in read]
 
     def _to_map(self, tokens: Tokens) -> TokenMap:
-        return tokens.transpose(1, 2).reshape(len(tokens), -1, *self.grid_size)
+        # Not by way of len(), which would fix the size of a batch for good where the network is exported.
+        return tokens.transpose(1, 2).unflatten(2, self.grid_size)

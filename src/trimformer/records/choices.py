@@ -9,6 +9,12 @@ means of them; `precise`: in predictions by means taken anew after each epoch; `
 Decoder = Literal["full", "compressed"]
 """`full` reads several token maps; `compressed` reads the last one only."""
 
+ExportFormat = Literal["onnx"]
+"""What `trimformer export` writes."""
+
+Precision = Literal["fp32", "int8"]
+"""Of the weights in an export."""
+
 Recovery = Literal["pretrained", "inherited", "distilled", "scratch"]
 """How a smaller model begins: from what the full one began from (the paper's way), from the trained full model, from it
 and with it as teacher, or from random weights."""

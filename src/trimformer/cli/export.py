@@ -1,0 +1,38 @@
+"""`trimformer export`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trimformer.cli.terminal import JsonOption, print_json, say
+from trimformer.records.choices import ExportFormat
+
+
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A trained run.")],
+    kind: Annotated[ExportFormat, typer.Option("--format", help="What to write.")] = "onnx",
+    out: Annotated[
+        Path | None, typer.Option(help="The file, or a folder for it; by default RUN/exports/NAME.onnx.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an export and its card.")] = False,
+    orientation: Annotated[
+        str | None, typer.Option(metavar="CODES", help="Turn scans to these axes, RAS say, whatever the run says.")
+    ] = None,
+    trust_target: Annotated[
+        bool, typer.Option("--trust-target", help="Import the program of the run's own network (model.target).")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Write a run's model into a file that carries all it needs, with a model card beside it."""
+    from trimformer.records.run_folder import RunFolder
+
+    folder = RunFolder.open(run)
+    from trimformer.deploy.export.export import export_run
+
+    file = export_run(folder, kind, out, orientation=orientation, trust_target=trust_target, overwrite=overwrite)
+    if json:
+        print_json({"run": str(folder.path), "format": kind, "export": str(file), "bytes": file.stat().st_size})
+        return
+    say(f"Exported: {file}, {file.stat().st_size / 1e6:.1f} MB, with {file.stem}.md beside it")
+    say(f"Next: trimformer predict {file} SCAN OUTPUT")

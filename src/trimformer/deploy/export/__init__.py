@@ -1,0 +1,1 @@
+"""A run becomes files that predict without Trimformer, and that say themselves what they are."""

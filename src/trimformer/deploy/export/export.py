@@ -1,0 +1,111 @@
+"""`trimformer export`: a run becomes an export with its model card, whole or not at all."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from trimformer.deploy.export.extra import refuse_missing_extra
+from trimformer.deploy.export.model_card import model_card
+from trimformer.deploy.export.onnx_file import write_onnx
+from trimformer.deploy.export.subject import Subject
+from trimformer.records.choices import ExportFormat
+from trimformer.records.errors import NotWritableError, UserError
+from trimformer.records.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Format:
+    """One kind of export.
+
+    `endings` are those of its files, that of the one which is opened last; `libraries` must be installed. `write` puts
+    them where the last one is to stand, checked; `usage` is told in the model card, with {file} for its name.
+    """
+
+    endings: tuple[str, ...]
+    libraries: tuple[str, ...]
+    write: Callable[[Subject, Path], None]
+    usage: str
+
+
+FORMATS: dict[ExportFormat, Format] = {
+    "onnx": Format(
+        (".onnx",),
+        ("onnx", "onnxruntime", "onnxscript"),
+        write_onnx,
+        "`trimformer predict {file} scan.nii.gz labels.nii.gz`, or any program with ONNX Runtime: input `image`"
+        " (batch, channels, rows, columns) float32, output `logits` (batch, classes, rows, columns).",
+    ),
+}
+
+CARD = ".md"
+
+
+def export_run(
+    run: RunFolder,
+    kind: ExportFormat,
+    out: Path | None = None,
+    *,
+    orientation: str | None = None,
+    trust_target: bool = False,
+    overwrite: bool = False,
+) -> Path:
+    """Write an export of a run's best epoch, with a model card beside it.
+
+    Args:
+        run: A run that is trained.
+        kind: Of the export.
+        out: The file; by default in `exports` in the run folder, under the run's name.
+        orientation: Axis codes to turn every scan to, in place of what the run says.
+        trust_target: Whether the user's own network may be imported that the run names.
+        overwrite: Whether files that are there may be replaced.
+
+    Returns:
+        The file.
+
+    Raises:
+        UserError: The run is damaged, a library is missing, the network cannot be exported, or something is in the way.
+    """
+    chosen = FORMATS[kind]
+    refuse_missing_extra(chosen.libraries)
+    file = _place(run, chosen.endings[-1], out)
+    files = [file.with_suffix(ending) for ending in (CARD, *chosen.endings)]
+    _refuse_loss(files, overwrite)
+    subject = Subject.of(run, "fp32", orientation, trust_target)
+
+    def fill(folder: Path) -> None:
+        chosen.write(subject, folder / file.name)
+        card = model_card(subject.carried, chosen.usage.format(file=file.name))
+        (folder / file.name).with_suffix(CARD).write_text(card, encoding="utf-8")
+
+    _write_together(files, fill)
+    return file
+
+
+def _place(run: RunFolder, ending: str, out: Path | None) -> Path:
+    file = out or run.path / "exports" / f"{run.name}{ending}"
+    file = file / f"{run.name}{ending}" if file.is_dir() else file
+    if file.suffix != ending:
+        raise UserError(f"The name of such an export ends in {ending}", file, "Change --out.")
+    return file
+
+
+def _refuse_loss(files: list[Path], overwrite: bool) -> None:
+    there = [file for file in files if os.path.lexists(file)]
+    if there and (not overwrite or there[0].is_dir()):
+        raise UserError("Nothing is overwritten unasked", there[0], "Choose another --out, or add --overwrite.")
+
+
+def _write_together(files: list[Path], fill: Callable[[Path], None]) -> None:
+    """Let `fill` write files of these names into a folder, then move them into place, the one that is opened last."""
+    last = files[-1]
+    try:
+        last.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=last.parent, prefix=f".{last.name}-") as folder:
+            fill(Path(folder))
+            last.unlink(missing_ok=True)
+            for file in files:
+                (Path(folder) / file.name).replace(file)
+    except OSError as error:
+        raise NotWritableError(last, error) from error
