@@ -31,8 +31,17 @@ def export(
     from trimformer.deploy.export.export import export_run
 
     file = export_run(folder, kind, out, orientation=orientation, trust_target=trust_target, overwrite=overwrite)
+    size = _bytes(file)
     if json:
-        print_json({"run": str(folder.path), "format": kind, "export": str(file), "bytes": file.stat().st_size})
+        print_json({"run": str(folder.path), "format": kind, "export": str(file), "bytes": size})
         return
-    say(f"Exported: {file}, {file.stat().st_size / 1e6:.1f} MB, with {file.stem}.md beside it")
+    if file.is_dir():
+        say(f"Exported: {file}, {size / 1e6:.1f} MB; its docs/README.md says how MONAI runs it")
+        return
+    say(f"Exported: {file}, {size / 1e6:.1f} MB, with {file.stem}.md beside it")
     say(f"Next: trimformer predict {file} SCAN OUTPUT")
+
+
+def _bytes(export: Path) -> int:
+    files = [export] if export.is_file() else [file for file in export.rglob("*") if file.is_file()]
+    return sum(file.stat().st_size for file in files)

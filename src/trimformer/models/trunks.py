@@ -96,12 +96,7 @@ class TimmTrunk(nn.Module):
     def forward(self, images: Features) -> list[Features | None]:
         """One feature map a level, shallowest first; None where the network has no feature of that stride."""
         features = dict(zip(self.network.feature_info.reduction(), self._channels_first(images), strict=True))
-        return [
-            _on_grid(features[stride], images.shape[2] // stride, images.shape[3] // stride)
-            if stride in features
-            else None
-            for stride in self.strides
-        ]
+        return [_on_grid(features[stride], images, stride) if stride in features else None for stride in self.strides]
 
     def _channels_first(self, images: Features) -> list[Features]:
         features = self.network(images)
@@ -110,7 +105,8 @@ class TimmTrunk(nn.Module):
         return features
 
 
-def _on_grid(features: Features, rows: int, columns: int) -> Features:
+def _on_grid(features: Features, images: Features, stride: int) -> Features:
+    rows, columns = images.shape[2] // stride, images.shape[3] // stride
     if features.shape[2:] == (rows, columns):
         return features
     return F.interpolate(features, size=(rows, columns), mode="bilinear")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -98,13 +99,22 @@ def batches_to_native_grid(batches: Iterable[Scores], grid: NativeGrid, look: Lo
     volume = np.zeros(grid.shape, np.uint8)
     slices, done = grid.slices_of(volume), 0
     for chunk in (chunk for batch in batches for chunk in batch.split(SLICES_AT_ONCE)):
-        scores = _resize(chunk.float(), grid.slice_size)
+        scores = resize(chunk.float(), grid.slice_size)
         labels = F.pad(scores.argmax(dim=1).to(torch.uint8), grid.unpadding)
         slices[done : done + len(labels)] = labels.numpy(force=True)
         look(done, scores)
         done += len(labels)
     assert done == grid.num_slices, f"{done} slices of scores for {grid.num_slices} slices"
     return volume
+
+
+def resize(maps: Tensor, size: tuple[Any, Any]) -> Tensor:
+    """Maps (slices, channels, rows, columns) with this many rows and columns: the way to a model's grid and back.
+
+    The two may be tensors, as sizes are while a network is traced.
+    """
+    # Antialiasing acts only where an axis shrinks; where it grows this is plain bilinear interpolation.
+    return F.interpolate(maps, size=size, mode="bilinear", antialias=True)
 
 
 def _normalised_slices(
@@ -124,7 +134,7 @@ def _normalised_slices(
     for chunk in chunks:
         normalised = torch.from_numpy(((chunk - mean) / deviation).astype(np.float32))[:, None]
         padded = F.pad(normalised, grid.padding, value=(lowest - mean) / deviation)
-        yield _resize(padded, (preprocessing.image_size, preprocessing.image_size))[:, 0].half().numpy()
+        yield resize(padded, (preprocessing.image_size, preprocessing.image_size))[:, 0].half().numpy()
 
 
 class _Chunks:
@@ -150,8 +160,3 @@ def _resized_labels(labels: np.ndarray, grid: NativeGrid, size: int) -> np.ndarr
     # nearest-exact looks from pixel centres, as the bilinear resizing does; plain nearest would shift by half a pixel.
     resized: np.ndarray = F.interpolate(slices[:, None], size=(size, size), mode="nearest-exact")[:, 0].numpy()
     return resized
-
-
-def _resize(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    # Antialiasing acts only where an axis shrinks; where it grows this is plain bilinear interpolation.
-    return F.interpolate(maps, size=size, mode="bilinear", antialias=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from trimformer.deploy.export.bundle.export_bundle import export_bundle
 from trimformer.deploy.export.extra import refuse_missing_extra
 from trimformer.deploy.export.model_card import model_card
 from trimformer.deploy.export.onnx_file import write_onnx
@@ -67,6 +68,8 @@ def export_run(
     Raises:
         UserError: The run is damaged, a library is missing, the network cannot be exported, or something is in the way.
     """
+    if kind == "monai-bundle":
+        return export_bundle(run, out, lambda: Subject.of(run, "fp32", orientation, trust_target), overwrite)
     chosen = FORMATS[kind]
     refuse_missing_extra(chosen.libraries)
     file = _place(run, chosen.endings[-1], out)
