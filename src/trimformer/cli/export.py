@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from trimformer.cli.terminal import JsonOption, print_json, say
+from trimformer.cli.terminal import JsonOption, print_json, progress_bars, say
 from trimformer.records.choices import ExportFormat
 
 
@@ -30,7 +30,16 @@ def export(
     folder = RunFolder.open(run)
     from trimformer.deploy.export.export import export_run
 
-    file = export_run(folder, kind, out, orientation=orientation, trust_target=trust_target, overwrite=overwrite)
+    with progress_bars(shown=not json) as progress:
+        file = export_run(
+            folder,
+            kind,
+            out,
+            orientation=orientation,
+            trust_target=trust_target,
+            overwrite=overwrite,
+            progress=progress,
+        )
     size = _bytes(file)
     if json:
         print_json({"run": str(folder.path), "format": kind, "export": str(file), "bytes": size})

@@ -1,12 +1,11 @@
 """Where the outputs of a scan go: whole or not at all, never over anything that is not theirs."""
 
 import os
-import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from trimformer.records.errors import NotWritableError, UserError
+from trimformer.records.errors import UserError
 from trimformer.records.prediction import Prediction
 
 PACKED = ".nii.gz"
@@ -70,27 +69,6 @@ class Outputs:
                     file,
                     "Choose another output, or add --overwrite.",
                 )
-
-    def write(self, wanted: Iterable[Path], write: Callable[[Path], None]) -> None:
-        """Let `write` fill a folder with files of these names, then move them into place one right after the other.
-
-        An old label map goes first and the new one comes last: a label map that is there is that of its description.
-
-        Raises:
-            NotWritableError: The disk is full or the folder cannot be written; nothing is left behind.
-        """
-        temporary = self.label_map.with_name(f".{self.label_map.name}.partial")
-        try:
-            shutil.rmtree(temporary, ignore_errors=True)  # of a process that was killed
-            temporary.mkdir(parents=True)
-            write(temporary)
-            self.label_map.unlink(missing_ok=True)
-            for file in wanted:
-                (temporary / file.name).replace(file)
-        except OSError as error:
-            raise NotWritableError(self.label_map, error) from error
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def place_outputs(output: Path, is_batch: bool) -> Callable[[str], Outputs]:

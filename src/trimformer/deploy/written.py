@@ -19,6 +19,7 @@ from trimformer.deploy.probabilities import ProbabilityFile, pack
 from trimformer.deploy.trained_on import TrainedOn
 from trimformer.inference.predict import predict_labels
 from trimformer.records.case_picture import CasePicture
+from trimformer.records.files import write_together
 from trimformer.records.prediction import Prediction
 from trimformer.records.progress import Progress, under_name
 
@@ -96,7 +97,7 @@ def write_outputs(
         described = _described(deployed, prepared, labels, digest, tuple(sorted(names)), wanted.keep_metadata)
         described.save(folder / outputs.description.name)
 
-    outputs.write(files, write)
+    write_together(files, write)
 
 
 def _predict(

@@ -6,7 +6,7 @@ import re
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,32 @@ def write_whole_folder(path: Path, fill: Callable[[Path], None]) -> None:
             temporary.replace(path)
     except OSError as error:
         raise NotWritableError(path, error) from error
+
+
+def write_together(files: Sequence[Path], fill: Callable[[Path], None]) -> None:
+    """Let `fill` write files of these names into a folder, then move them into place one right after the other.
+
+    Args:
+        files: In one folder. The last one is what the others are about: an old one goes first, and the new one comes
+            last, so that what lies beside it belongs to it.
+        fill: Writes them all.
+
+    Raises:
+        NotWritableError: The disk is full or the folder cannot be written; nothing is left behind.
+    """
+    last = files[-1]
+    temporary = last.with_name(f".{last.name}.partial")
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)  # of a process that was killed
+        temporary.mkdir(parents=True)
+        fill(temporary)
+        last.unlink(missing_ok=True)
+        for file in files:
+            (temporary / file.name).replace(file)
+    except OSError as error:
+        raise NotWritableError(last, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def remove_leftovers(folder: Path) -> None:

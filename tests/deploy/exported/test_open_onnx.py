@@ -89,7 +89,11 @@ def missing_weights(file: Path) -> None:
     file.write_bytes(model.SerializeToString())
 
 
-@pytest.mark.parametrize("damage", [cut, text, empty, folder, unknown_operation, missing_weights])
+def no_text(file: Path) -> None:
+    file.write_bytes(file.read_bytes().replace(b"logits", b"log\x89ts"))
+
+
+@pytest.mark.parametrize("damage", [cut, text, empty, folder, unknown_operation, missing_weights, no_text])
 def test_a_damaged_file_is_one_message(damage: Callable[[Path], None], tmp_path: Path, capfd: Any) -> None:
     file = made_onnx(tmp_path / "made.onnx")
     damage(file)

@@ -1,7 +1,6 @@
 """`trimformer export`: a run becomes an export with its model card, whole or not at all."""
 
 import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,9 @@ from trimformer.deploy.export.model_card import model_card
 from trimformer.deploy.export.onnx_file import write_onnx
 from trimformer.deploy.export.subject import Subject
 from trimformer.records.choices import ExportFormat
-from trimformer.records.errors import NotWritableError, UserError
+from trimformer.records.errors import UserError
+from trimformer.records.files import write_together
+from trimformer.records.progress import Progress, silent
 from trimformer.records.run_folder import RunFolder
 
 
@@ -42,6 +43,8 @@ FORMATS: dict[ExportFormat, Format] = {
 
 CARD = ".md"
 
+STEPS = 3
+
 
 def export_run(
     run: RunFolder,
@@ -51,6 +54,7 @@ def export_run(
     orientation: str | None = None,
     trust_target: bool = False,
     overwrite: bool = False,
+    progress: Progress = silent,
 ) -> Path:
     """Write an export of a run's best epoch, with a model card beside it.
 
@@ -61,6 +65,7 @@ def export_run(
         orientation: Axis codes to turn every scan to, in place of what the run says.
         trust_target: Whether the user's own network may be imported that the run names.
         overwrite: Whether files that are there may be replaced.
+        progress: Told after each of three steps: the run is loaded, written and checked, moved into place.
 
     Returns:
         The file.
@@ -75,14 +80,19 @@ def export_run(
     file = _place(run, chosen.endings[-1], out)
     files = [file.with_suffix(ending) for ending in (CARD, *chosen.endings)]
     _refuse_loss(files, overwrite)
+    name = f"exporting {run.name}"
+    progress(name, 0, STEPS)
     subject = Subject.of(run, "fp32", orientation, trust_target)
+    progress(name, 1, STEPS)
 
     def fill(folder: Path) -> None:
         chosen.write(subject, folder / file.name)
         card = model_card(subject.carried, chosen.usage.format(file=file.name))
         (folder / file.name).with_suffix(CARD).write_text(card, encoding="utf-8")
+        progress(name, 2, STEPS)
 
-    _write_together(files, fill)
+    write_together(files, fill)
+    progress(name, STEPS, STEPS)
     return file
 
 
@@ -95,20 +105,8 @@ def _place(run: RunFolder, ending: str, out: Path | None) -> Path:
 
 
 def _refuse_loss(files: list[Path], overwrite: bool) -> None:
-    there = [file for file in files if os.path.lexists(file)]
-    if there and (not overwrite or there[0].is_dir()):
-        raise UserError("Nothing is overwritten unasked", there[0], "Choose another --out, or add --overwrite.")
-
-
-def _write_together(files: list[Path], fill: Callable[[Path], None]) -> None:
-    """Let `fill` write files of these names into a folder, then move them into place, the one that is opened last."""
-    last = files[-1]
-    try:
-        last.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=last.parent, prefix=f".{last.name}-") as folder:
-            fill(Path(folder))
-            last.unlink(missing_ok=True)
-            for file in files:
-                (Path(folder) / file.name).replace(file)
-    except OSError as error:
-        raise NotWritableError(last, error) from error
+    for file in files:
+        if file.is_dir():
+            raise UserError("An export takes the place of no folder", file, "Choose another --out.")
+        if os.path.lexists(file) and not overwrite:
+            raise UserError("Nothing is overwritten unasked", file, "Choose another --out, or add --overwrite.")

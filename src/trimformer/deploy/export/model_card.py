@@ -64,9 +64,8 @@ def _spacing(carried: Carried) -> str:
 
 def _made(carried: Carried) -> str:
     made = carried.provenance
-    blocks = (
-        "" if made.num_blocks is None else f" with {made.num_blocks} transformer block{'s'[: made.num_blocks != 1]}"
-    )
+    counted = "" if made.num_blocks is None else f" with {made.num_blocks} transformer block"
+    blocks = counted if made.num_blocks in (None, 1) else f"{counted}s"
     decoder = "" if made.decoder is None else f" and the {made.decoder} decoder"
     files = " and ".join(f"{_plain(name)} (SHA-256 {digest})" for name, digest in made.weights_files.items())
     sentences = (

@@ -36,8 +36,8 @@ def open_onnx(file: Path) -> Deployed:
     except OSError as error:
         raise UserError("The file must exist and be readable", f"{file}: {error.strerror}", NEXT_STEP) from None
     carried = _carried(content, file)
-    session = _session(content, file)
-    _check_shapes(session, carried, file)
+    session, shapes = _session(content, file)
+    _check_shapes(shapes, carried, file)
     digest = hashlib.sha256(content).hexdigest()
     return Deployed(carried.name, digest, carried.trained_on(), _network(session, carried, file))
 
@@ -76,22 +76,27 @@ def _tensors_of_attributes(attributes: Iterable[Any]) -> Iterator[Any]:
             yield from _tensors(graph)
 
 
-def _session(content: bytes, file: Path) -> Any:
+def _session(content: bytes, file: Path) -> tuple[Any, dict[str, Any]]:
+    """ONNX Runtime with the file's operations, and the shape of a slice at each of their ends."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = SILENT
     try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        # Its fallback would try the same once more, and print that.
+        session = onnxruntime.InferenceSession(
+            content, options, providers=["CPUExecutionProvider"], enable_fallback=False
+        )
+        ends = (*session.get_inputs(), *session.get_outputs())
+        shapes = {end.name: list(end.shape[1:]) if end.type == "tensor(float)" else end.type for end in ends}
     except Exception as error:  # each of its kinds is a class of its own, straight below Exception
         raise UserError(RULE, f"{file}: {in_one_line(error)}", NEXT_STEP) from None
+    return session, shapes
 
 
-def _check_shapes(session: Any, carried: Carried, file: Path) -> None:
+def _check_shapes(found: dict[str, Any], carried: Carried, file: Path) -> None:
     size = carried.image_size
     expected = {INPUT: [carried.num_channels, size, size], OUTPUT: [carried.num_classes, size, size]}
-    ends = (*session.get_inputs(), *session.get_outputs())
-    found = {end.name: list(end.shape[1:]) if end.type == "tensor(float)" else end.type for end in ends}
     if found != expected:
         raise UserError(f"An export of this model has {_told(expected)}", f"{_told(found)} in {file}", NEXT_STEP)
 
