@@ -5,7 +5,7 @@ import pytest
 
 from trimformer.records.errors import UserError
 from trimformer.records.files import write_text
-from trimformer.records.history import COLUMNS, read_history, write_history
+from trimformer.records.history import COLUMNS, change_over_last_third, read_history, write_history
 
 
 def test_what_is_written_reads_back(tmp_path: Path) -> None:
@@ -35,3 +35,13 @@ def test_a_damaged_history_is_a_users_mistake(tmp_path: Path, text: str) -> None
     write_text(tmp_path / "h.csv", text)
     with pytest.raises(UserError, match=r"columns epoch, train_loss"):
         read_history(tmp_path / "h.csv")
+
+
+def test_the_change_over_the_last_third_is_the_slope_of_its_line() -> None:
+    rising = np.array([0.1, 0.5, 0.7, 0.8, 0.8, 0.80, 0.81, 0.82, 0.83])
+    assert change_over_last_third(rising) == pytest.approx(3 * 0.01)
+    noisy = np.array([0.1, 0.5, 0.7, 0.8, 0.8, 0.80, 0.83, 0.77, 0.80])
+    assert change_over_last_third(noisy) == pytest.approx(3 * (-1.5 * 0.80 - 0.5 * 0.83 + 0.5 * 0.77 + 1.5 * 0.80) / 5)
+    assert change_over_last_third(rising[:7]) is not None, "a third of seven epochs is three"
+    assert change_over_last_third(rising[:6]) is None
+    assert change_over_last_third(np.array([0.5] * 8 + [np.nan])) is None

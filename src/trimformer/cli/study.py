@@ -1,15 +1,19 @@
 """`trimformer study`."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from trimformer.cli.compared import print_comparison
+from trimformer.cli.judged import print_judgement
 from trimformer.cli.run_table import shown
 from trimformer.cli.terminal import JsonOption, duration, print_json, print_table, progress_bars, say, scaled
 
 if TYPE_CHECKING:
+    from trimformer.records.judgement import Judgement
+    from trimformer.records.progress import Progress
     from trimformer.records.study_results import StudyResults
     from trimformer.study.estimate import RunEstimate, StudyEstimate
     from trimformer.study.execute import Executor
@@ -47,10 +51,23 @@ def study(  # noqa: PLR0917 - options, which are typed by name
         typer.Option(min=0, help="With --ray: GPUs of one run, 0.5 for two on one; by default 1 if there are any."),
     ] = None,
     retries: Annotated[int, typer.Option(min=0, help="How often a run goes on whose process or machine was lost.")] = 3,
+    judge: Annotated[
+        bool,
+        typer.Option(
+            "--judge",
+            help="Then ask every criterion of depth about the deepest runs, and hold the answers against the Dice of "
+            "all depths.",
+        ),
+    ] = False,
+    keep_undertrained: Annotated[
+        bool,
+        typer.Option("--keep-undertrained", help="With --judge: judge runs that were still learning as well."),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Train, evaluate and compare a list of runs; what is done is not done again."""
     _refuse_options(workers, ray, cpus_per_run, gpus_per_run)
+    _refuse_judging(judge, keep_undertrained, dry_run)
     from trimformer.records.study import read_study
 
     read = read_study(file)
@@ -66,7 +83,8 @@ def study(  # noqa: PLR0917 - options, which are typed by name
         from trimformer.study.processes import on_this_machine
 
         share = Share(cpus_per_run or 1, gpus_per_run)
-        _run(plan, on_ray(ray, share, retries) if ray else on_this_machine(workers or 1, retries), json)
+        executor = on_ray(ray, share, retries) if ray else on_this_machine(workers or 1, retries)
+        _run(plan, executor, json, _Judging(judge, keep_undertrained))
 
 
 def _refuse_options(workers: int | None, ray: str | None, cpus: int | None, gpus: float | None) -> None:
@@ -84,6 +102,15 @@ def _refuse_options(workers: int | None, ray: str | None, cpus: int | None, gpus
             "no --ray",
             "Type --ray local for this machine, or --workers N, which share it evenly.",
         )
+
+
+def _refuse_judging(judge: bool, keep_undertrained: bool, dry_run: bool) -> None:
+    from trimformer.records.errors import UserError
+
+    if judge and dry_run:
+        raise UserError("What is judged was trained", "--judge with --dry-run", "Leave one of them out.")
+    if keep_undertrained and not judge:
+        raise UserError("--keep-undertrained belongs to --judge", "no --judge", "Add --judge, or leave it out.")
 
 
 def _roots(given: list[str]) -> dict[str, str]:
@@ -134,21 +161,43 @@ def _told(estimate: "StudyEstimate") -> str:
     )
 
 
-def _run(plan: "Plan", execute: "Executor", json: bool) -> None:
+@dataclass(frozen=True)
+class _Judging:
+    """Whether criteria are held against the runs at the end, and whether those still learning count."""
+
+    wanted: bool
+    keep_undertrained: bool
+
+
+def _run(plan: "Plan", execute: "Executor", json: bool, judging: _Judging) -> None:
     from trimformer.report import write_pages
     from trimformer.study.run import run_study
 
     with progress_bars(shown=not json) as progress:
         results = run_study(plan, progress, execute if json else shown(execute, plan))
-    page = write_pages(plan.folder)
+        page = write_pages(plan.folder)
+        judgement = _judge(plan, judging, progress) if judging.wanted else None
     if json:
-        print_json(results.model_dump(mode="json"))
+        told = {} if judgement is None else {"judgement": judgement.model_dump(mode="json")}
+        print_json(results.model_dump(mode="json") | told)
     else:
         _tell(plan, results)
         say(f"Report: {page.resolve()}")
+        if judgement is not None:
+            print_judgement(judgement)
+            say(f"Judgement: {(plan.folder / 'judgement.json').resolve()}, and CSV and figures beside it")
     not_asked = {job.name for job in plan.jobs} - set(plan.selected)
     if any(failure.run not in not_asked for failure in results.failed):
         raise typer.Exit(PARTLY_FAILED)
+
+
+def _judge(plan: "Plan", judging: _Judging, progress: "Progress") -> "Judgement":
+    from trimformer.depth.judgement.judge import judge_study
+    from trimformer.report.judgement.write import write_judgement
+
+    judgement = judge_study(plan, keep_undertrained=judging.keep_undertrained, progress=progress)
+    write_judgement(plan.folder, judgement)
+    return judgement
 
 
 def _tell(plan: "Plan", results: "StudyResults") -> None:

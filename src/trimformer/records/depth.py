@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, RootModel, ValidationError, model_validator
 
+from trimformer.records.errors import UserError
+from trimformer.records.files import read_json
 from trimformer.records.frozen import Frozen, read_record
 
 
@@ -38,3 +40,22 @@ class DepthChoice(Frozen):
             UserError: The file is missing or is not a depth choice.
         """
         return read_record(cls, path, "a depth choice", "Run trimformer choose on that run.")
+
+
+class _Choices(RootModel[dict[str, DepthChoice]]):
+    """The content of `criteria.json`: choices by the criterion's name."""
+
+
+def read_choices(path: Path) -> dict[str, DepthChoice]:
+    """Read what every criterion chose, by its name.
+
+    Raises:
+        UserError: The file is missing or holds something else.
+    """
+    next_step = "Run trimformer choose --criterion all on that run."
+    try:
+        return _Choices.model_validate(read_json(path, next_step)).root
+    except ValidationError as error:
+        first = error.errors()[0]
+        found = f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg'].lower()}"
+        raise UserError("The file must hold the choices of criteria", found, next_step) from None

@@ -13,6 +13,12 @@ from trimformer.records.files import read_text, write_text
 COLUMNS = ("epoch", "train_loss", "selection_loss", "selection_dice", "learning_rate", "seconds")
 """The learning rate is that of the epoch's first step."""
 
+UNDERTRAINED_CHANGE = 0.005
+"""A run whose selection Dice still changes by so much over its last third has not finished learning."""
+
+FEWEST_EPOCHS = 3
+"""Of the last third: over fewer, a change of the Dice cannot be told from its noise."""
+
 
 def write_history(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
     """Write one row an epoch, with the columns `COLUMNS`."""
@@ -39,3 +45,20 @@ def read_history(path: Path) -> dict[str, np.ndarray]:
     except (KeyError, TypeError, ValueError) as error:
         rule = f"A history has numbers in the columns {', '.join(COLUMNS)}"
         raise UserError(rule, f"{path}: {error}", "Train that run again.") from None
+
+
+def change_over_last_third(selection_dice: np.ndarray) -> float | None:
+    """By how much the Dice on the selection patients, shape (epochs,), still changes over the last third of the epochs.
+
+    The slope of a line, fitted to the Dice from the epoch before that third to the last one, times its epochs: a third
+    of all, rounded up. None where these are fewer than three, or a Dice is missing among them.
+
+    Example:
+        >>> round(change_over_last_third(np.array([0.1, 0.5, 0.7, 0.8, 0.82, 0.84, 0.85, 0.86, 0.87])), 3)
+        0.03
+    """
+    third = -(-selection_dice.size // 3)
+    last = selection_dice[-third - 1 :]
+    if third < FEWEST_EPOCHS or not np.isfinite(last).all():
+        return None
+    return float(np.polyfit(np.arange(last.size), last, 1)[0] * third)

@@ -126,6 +126,11 @@ class RunFolder:
         return self.path / "criteria.json"
 
     @property
+    def measuring_seconds_file(self) -> Path:
+        """How long each measure that criteria read took, where a judgement measured it."""
+        return self.path / "measuring_seconds.json"
+
+    @property
     def race(self) -> Path:
         """Where the depths that `choose --verify` races are trained."""
         return self.path / "race"

@@ -5,12 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from trimformer.records.history import UNDERTRAINED_CHANGE, change_over_last_third
 from trimformer.records.results import Results
 from trimformer.report.formats import listed, sentence, signed
 from trimformer.report.remarks import missing_controls, trainings
-
-UNDERTRAINED_CHANGE = 0.005
-"""A run whose selection Dice still changes by so much over its last third has not finished learning."""
 
 FEWEST_PAIRS = 6
 """With fewer pairs no paired test is made."""
@@ -71,10 +69,10 @@ def unchecked_gates(depth: Mapping[str, Any]) -> list[str]:
 
 def undertrained(selection_dice: np.ndarray) -> str:
     """A warning when the Dice on the selection patients, shape (epochs,), had not settled; else empty."""
-    if selection_dice.size < 3:
+    change = change_over_last_third(selection_dice)
+    if change is None:
         return "too few epochs to see whether it had settled"
-    change = float(selection_dice[-1] - selection_dice[-1 - selection_dice.size // 3])
-    if np.isfinite(change) and abs(change) >= UNDERTRAINED_CHANGE:
+    if abs(change) >= UNDERTRAINED_CHANGE:
         return f"selection Dice still moved by {signed(change)} over the last third of the epochs"
     return ""
 

@@ -64,6 +64,8 @@ class Criterion:
     """Thresholds at which the answer is told as well, so that one sees whether it hangs on the threshold."""
     source: str
     """Who proposed it."""
+    reads: tuple[str, ...]
+    """The properties of `ModelMeasures` that it looks at."""
     decide: Decide
 
     def choose(self, measures: ModelMeasures) -> DepthChoice:

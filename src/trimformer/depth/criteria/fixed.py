@@ -22,5 +22,6 @@ FIXED = Criterion(
     threshold_of="blocks:",
     others=(),
     source="Hasany, Petitjean and Meriaudeau 2023, for UNETR, CATS and TransUNet alike",
+    reads=(),
     decide=_the_same_for_all,
 )

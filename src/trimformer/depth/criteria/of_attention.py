@@ -24,6 +24,7 @@ DISTANCE = Criterion(
     threshold_of="a lower bound of at least",
     others=OTHERS,
     source="Dosovitskiy et al. 2021 (figure 7): mean attention distance; over that of uniform attention, ours",
+    reads=("profile",),
     decide=along_depths(partial(_of_heads, "distance_ratio", "Distance ratio of block {depth}"), reaches),
 )
 """0.58 is halfway between attention that is Gaussian with a width of one token (0.16) and uniform attention (1)."""
@@ -34,6 +35,7 @@ ENTROPY = Criterion(
     threshold_of="a lower bound of at least",
     others=OTHERS,
     source="Clark et al. 2019 measure the entropy of heads; over log N, and as a criterion, ours",
+    reads=("profile",),
     decide=along_depths(partial(_of_heads, "entropy", "Entropy of block {depth}"), reaches),
 )
 """0.75 is halfway between attention that is Gaussian with a width of one token (0.50) and uniform attention (1)."""

@@ -47,6 +47,7 @@ IDENTITY_ABLATION = Criterion(
     threshold_of="a lower bound above minus",
     others=OTHERS,
     source="Veit, Wilber and Belongie 2016: layers of a trained residual network deleted; for depth, ours",
+    reads=("skipped_blocks",),
     decide=along_depths(_without_the_rest, _loses_less, ends=True),
 )
 
@@ -56,5 +57,6 @@ CAUSAL_RADIUS = Criterion(
     threshold_of="of that block and all later ones a lower bound above minus",
     others=OTHERS,
     source="ours: attention beyond a radius is masked in one block at a time",
+    reads=("causal_radius",),
     decide=along_depths(_with_the_next_near_sighted, _loses_less, lasting=True, ends=True),
 )

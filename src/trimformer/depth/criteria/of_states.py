@@ -25,6 +25,7 @@ CKA = Criterion(
     threshold_of="there and at all later depths a lower bound of at least",
     others=(0.7, 0.8, 0.85, 0.9, 0.95, 0.98),
     source="Nguyen, Raghu and Kornblith 2021 (equation 3), debiased linear CKA; the threshold is ours",
+    reads=("similarity",),
     decide=along_depths(_cka_with_the_end, reaches, lasting=True, ends=True),
 )
 
@@ -34,5 +35,6 @@ BLOCK_INFLUENCE = Criterion(
     threshold_of="of that block and all later ones an upper bound below",
     others=(0.02, 0.05, 0.1, 0.15, 0.2, 0.3),
     source="Men et al. 2024, ShortGPT (equation 1), 1 - cos; the threshold is ours, they remove a number of blocks",
+    reads=("similarity",),
     decide=along_depths(_influence_of_the_next, _stays_below, lasting=True, ends=True),
 )

@@ -15,5 +15,6 @@ RULE = Criterion(
     threshold_of="a far-field ratio of at least",
     others=TAUS,
     source="ours, after Hasany, Petitjean and Meriaudeau 2023, who judge it by eye; norms of Kobayashi et al. 2021",
+    reads=("profile", "receptive_field"),
     decide=_by_the_rule,
 )

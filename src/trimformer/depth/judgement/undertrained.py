@@ -1,0 +1,19 @@
+"""Which runs had not finished learning: what they score says little about their depth."""
+
+from trimformer.records.history import UNDERTRAINED_CHANGE, change_over_last_third, read_history
+from trimformer.records.run_folder import RunFolder
+
+
+def undertrained(run: RunFolder) -> tuple[str | None, str | None]:
+    """Why a run counts as undertrained, and, where its epochs are too few to tell, that they are.
+
+    Raises:
+        UserError: Its history is missing or damaged.
+    """
+    dice = read_history(run.history_file)["selection_dice"]
+    change = change_over_last_third(dice)
+    if change is None:
+        return None, f"whether it had settled cannot be told from {dice.size} epochs"
+    if abs(change) < UNDERTRAINED_CHANGE:
+        return None, None
+    return f"undertrained: its selection Dice still changes by {change:+.3f} over the last third", None

@@ -1,0 +1,1 @@
+"""A judgement as tables and one figure."""
