@@ -13,7 +13,7 @@ from trimformer.report.themes import MODEL, TEXT, TWIN, WIDE_INCHES, title
 COLUMNS = 4
 PANEL_INCHES, LEGEND_INCHES = 3.6, 0.4
 SPREAD = 0.16
-"""How far the marks of a criterion's seeds lie apart, so that equal answers are seen as several."""
+"""How far the marks of seeds are moved to the side: equal answers are seen as several, and no bar hides a seed."""
 
 
 def judgement_figure(sweeps: Sequence[JudgedSweep]) -> Figure:
@@ -39,10 +39,10 @@ def judgement_figure(sweeps: Sequence[JudgedSweep]) -> Figure:
 
 def _draw_dice(axes: Axes, sweep: JudgedSweep) -> None:
     axes.set_visible(True)
-    title(axes, sweep.name)
+    title(axes, f"{sweep.name}: Dice")
     for place, depth in enumerate(sweep.depths):
         seeds = list(depth.dice_by_seed.values())
-        axes.plot([place] * len(seeds), seeds, "o", color=MODEL, markersize=3, alpha=0.45, markeredgewidth=0)
+        axes.plot([place + SPREAD] * len(seeds), seeds, "o", color=MODEL, markersize=3, alpha=0.45, markeredgewidth=0)
         if depth.dice.ci95 is not None:
             axes.plot([place, place], depth.dice.ci95, color=MODEL, linewidth=2, solid_capstyle="butt")
     means = [np.nan if depth.dice.mean is None else depth.dice.mean for depth in sweep.depths]
