@@ -110,6 +110,14 @@ def test_what_is_missing_or_no_part_of_a_sweep_is_named(tmp_path: Path) -> None:
     assert not nothing.criteria
 
 
+def test_what_is_noted_of_many_runs_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plan = made_study(tmp_path, {})
+    for job in plan.jobs:
+        write_learning(RunFolder(job.folder), [0.5] * 6)
+    print_judgement(judge_study(plan))
+    assert "Note: 8 runs: whether it had settled cannot be told from 6 epochs" in capsys.readouterr().out
+
+
 def test_few_patients_are_not_judged_as_if_they_were_many(tmp_path: Path) -> None:
     (sweep,) = judge_study(made_study(tmp_path, {}, patients=5)).sweeps
     assert sweep.smallest_enough is None

@@ -5,9 +5,13 @@ from typing import TYPE_CHECKING
 from trimformer.cli.terminal import print_table, say
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from trimformer.records.judgement import Estimated, JudgedCriterion, JudgedDepth, JudgedSweep, Judgement
 
 DEPTHS = ("blocks", "Dice", "against full", "verdict", "enough", "smallest")
+MOST_NAMED = 3
+
 CRITERIA = ("criterion", "answers", "regret", "off by", "within 1", "cost")
 
 
@@ -29,9 +33,19 @@ def _print_sweep(sweep: "JudgedSweep") -> None:
         print_table(f"{title}: every criterion; - is inconclusive", CRITERIA, map(_criterion, sweep.criteria))
     for run in sweep.excluded:
         say(f"Not judged: {run.run}: {run.reason}")
-    for note in sweep.notes:
-        say(f"Note: {note}")
+    for line in _notes(sweep.notes):
+        say(f"Note: {line}")
     say(f"{sweep.name}: {sweep.verdict}")
+
+
+def _notes(notes: "Sequence[str]") -> "Iterator[str]":
+    """What is noted of many runs alike is told once; the file names each."""
+    runs: dict[str, list[str]] = {}
+    for note in notes:
+        run, _, text = note.partition(": ")
+        runs.setdefault(text, []).append(run)
+    for text, of in runs.items():
+        yield f"{f'{len(of)} runs' if len(of) > MOST_NAMED else ', '.join(of)}: {text}"
 
 
 def _depth(each: "JudgedDepth") -> list[str]:

@@ -13,7 +13,7 @@ def undertrained(run: RunFolder) -> tuple[str | None, str | None]:
     dice = read_history(run.history_file)["selection_dice"]
     change = change_over_last_third(dice)
     if change is None:
-        return None, f"whether it had settled cannot be told from {dice.size} epochs"
+        return None, f"whether it had settled cannot be told from {dice.size} epoch{'' if dice.size == 1 else 's'}"
     if abs(change) < UNDERTRAINED_CHANGE:
         return None, None
     return f"undertrained: its selection Dice still changes by {change:+.3f} over the last third", None
