@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 DEMO := trimformer-demo
 WORKERS ?= 2
 
-.PHONY: install demo test check coverage clean
+.PHONY: install demo test check coverage niivue clean
 install: $(STAMP)
 
 $(STAMP): pyproject.toml
@@ -29,6 +29,14 @@ check: $(STAMP)
 
 coverage: $(STAMP)
 	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered
+
+# The program of the volumes page anew, as npm has it; src/trimformer/report/volumes/niivue/README.md says more.
+NIIVUE := src/trimformer/report/volumes/niivue
+niivue:
+	npm pack --silent --pack-destination $(NIIVUE) @niivue/niivue@0.69.0
+	tar --extract --gzip --file $(NIIVUE)/niivue-niivue-0.69.0.tgz --directory $(NIIVUE) --strip-components 2 package/dist/niivue.umd.js
+	rm $(NIIVUE)/niivue-niivue-0.69.0.tgz
+	cd $(NIIVUE) && sha256sum --check SHA256SUMS
 
 clean:
 	rm -rf $(VENV) $(DEMO) runs .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -6,10 +6,12 @@ import pytest
 from trimformer.data.catalogue import load_dataset
 from trimformer.data.preparation.slices import to_native_grid
 from trimformer.evaluation.evaluate import evaluate, evaluate_run
+from trimformer.evaluation.shown_volumes import shown_patients
 from trimformer.metrics.dice import dice
 from trimformer.models import load_model
 from trimformer.records.evaluation import Evaluation
 from trimformer.records.run_folder import RunFolder
+from trimformer.records.shown_volumes import read_volumes
 
 
 @pytest.fixture(scope="module")
@@ -50,3 +52,6 @@ def test_examples_show_the_same_slice_of_scan_truth_and_prediction(run: RunFolde
         assert patient.labels is not None
         index = int(examples["slice_index"][0])
         assert (examples["truth"][0] == patient.labels[index]).all()
+    volumes = read_volumes(run.volumes_file)
+    assert [volume.patient_id for volume in volumes] == shown_patients(load_dataset(run.experiment().data).validation)
+    assert all(volume.prediction.any() and volume.truth.any() for volume in volumes)

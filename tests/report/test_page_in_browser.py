@@ -67,13 +67,17 @@ def page(request: pytest.FixtureRequest) -> Path:
     return made if request.param == "made_up" else made / "report.html"
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def chromium_path() -> str:
     names = ("chromium", "chromium-browser", "google-chrome", "chrome")
     found = next((path for name in names if (path := shutil.which(name))), None)
     assert found, f"This test opens the page in a real browser: install Chromium; none of {names} is on the PATH."
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=QUIET)
+        chromium = playwright.chromium.launch(executable_path=chromium_path(), args=QUIET)
         yield chromium
         chromium.close()
 

@@ -1,6 +1,6 @@
 """Evaluate a predictor, or a run, on patients that never chose anything."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -12,6 +12,7 @@ from trimformer.data.dataset import Dataset
 from trimformer.data.preparation.slices import PatientSlices
 from trimformer.evaluation.refusals import refuse_seen_patients
 from trimformer.evaluation.scores import SURFACE_TOLERANCE_MM, mean_over_classes, score_patient, summarise_label
+from trimformer.evaluation.shown_volumes import VolumeKeeper
 from trimformer.evaluation.slice_scores import score_slices
 from trimformer.inference.device import default_device
 from trimformer.inference.predict import Predictor, network_predictor, predict_scores
@@ -21,6 +22,7 @@ from trimformer.records.evaluation import Empty, Evaluation, Unit
 from trimformer.records.files import write_arrays
 from trimformer.records.progress import Progress, silent, under_name
 from trimformer.records.run_folder import RunFolder
+from trimformer.records.shown_volumes import ShownVolume, write_volumes
 
 
 def evaluate(
@@ -68,6 +70,8 @@ def evaluate(
 def evaluate_run(run: RunFolder, progress: Progress = silent) -> Evaluation:
     """Evaluate the best and the last weights of a run and write both; the best ones' scores are returned.
 
+    Beside them stand one slice of every patient and the volumes of a few, for the report's pictures.
+
     Raises:
         UserError: The run has no weights yet, they are damaged, or the run has seen a patient that it is judged on.
     """
@@ -75,18 +79,25 @@ def evaluate_run(run: RunFolder, progress: Progress = silent) -> Evaluation:
     models = {"best": load_model(run.path, "best").to(device), "last": load_model(run.path, "last").to(device)}
     dataset = _unseen(run)
     told = under_name(progress, f"evaluating {run.name}")
-    best = evaluate(network_predictor(models["best"]), dataset.validation, dataset.labels, told)
+    keeper = VolumeKeeper(dataset, run.experiment().data)
+    best = evaluate(keeper.watching(network_predictor(models["best"])), dataset.validation, dataset.labels, told)
+    volumes = keeper.all()
     last = best
     if not _same_weights(models["best"], models["last"]):
         told = under_name(progress, f"evaluating {run.name}, last epoch")
         last = evaluate(network_predictor(models["last"]), dataset.validation, dataset.labels, told)
-    first_alone(lambda: _write(run, best, last, _examples(models["best"], dataset)))
+    first_alone(lambda: _write_pictures(run, _examples(models["best"], dataset), volumes))
+    first_alone(lambda: _write_scores(run, best, last))
     return best
 
 
-def _write(run: RunFolder, best: Evaluation, last: Evaluation, examples: dict[str, np.ndarray]) -> None:
-    last.model_copy(update={"checkpoint": "last"}).save(run.last_evaluation_file)
+def _write_pictures(run: RunFolder, examples: dict[str, np.ndarray], volumes: Sequence[ShownVolume]) -> None:
     write_arrays(run.examples_file, examples)
+    write_volumes(run.volumes_file, volumes)
+
+
+def _write_scores(run: RunFolder, best: Evaluation, last: Evaluation) -> None:
+    last.model_copy(update={"checkpoint": "last"}).save(run.last_evaluation_file)
     best.save(run.evaluation_file)
 
 

@@ -92,6 +92,11 @@ class RunFolder:
         return self.path / "examples.npz"
 
     @property
+    def volumes_file(self) -> Path:
+        """A few evaluated patients whole: scan, truth and prediction, coarse enough for a page."""
+        return self.path / "volumes.npz"
+
+    @property
     def profile_file(self) -> Path:
         """The attention profile's means with intervals."""
         return self.path / "attention.json"

@@ -21,8 +21,11 @@ from trimformer.report.tables.paper import paper_tables
 from trimformer.report.tables.write import write_tables
 from trimformer.report.templating import page_template
 from trimformer.report.themes import Chart, render
+from trimformer.report.volumes import render_volumes
 
 DEFAULT_TAU = 0.5
+
+VOLUMES = "volumes.html"
 
 MAX_LISTED = 24
 EXAMPLES = 3
@@ -32,18 +35,22 @@ EXAMPLES = 3
 def write_report(folder: Path) -> Path:
     """Write `report.html`, `tables/` and `figures/` into the folder of a comparison and return the page's path.
 
-    The page is one file that asks nothing of the network.
+    Where its runs were evaluated with volumes there is `volumes.html` too. Each page is one file that asks nothing of
+    the network.
 
     Raises:
         UserError: `results.json` is missing, a file of a run is damaged, or the folder cannot be written.
     """
     sources = read_sources(folder)
     charts = {chart.name: (chart, png) for chart, png in _charts(sources)}
-    page = render_page(sources, {name: chart for name, (chart, _) in charts.items()})
+    volumes = render_volumes(folder, sources)
+    page = render_page(sources, {name: chart for name, (chart, _) in charts.items()}, VOLUMES if volumes else None)
     for name, (chart, png) in charts.items():
         write_text(folder / "figures" / f"{name}.svg", chart.wide)
         write_whole(folder / "figures" / f"{name}.png", partial(_put, content=png))
     write_tables(folder, [sources])
+    if volumes:
+        write_text(folder / VOLUMES, volumes)
     write_text(folder / "report.html", page)
     return folder / "report.html"
 
@@ -92,8 +99,8 @@ def _tau(choice: DepthChoice | None) -> float:
     return float(choice.evidence.get("tau", DEFAULT_TAU)) if choice else DEFAULT_TAU
 
 
-def render_page(sources: Sources, charts: Mapping[str, Chart]) -> str:
-    """The page as HTML; every name from outside is escaped by the template."""
+def render_page(sources: Sources, charts: Mapping[str, Chart], volumes: str | None = None) -> str:
+    """The page as HTML; every name from outside is escaped by the template. `volumes` is the address of their page."""
     results, labels = sources.results, label_names(sources.models)
     choice = evidence.depth_choice(sources.depth, results)
     return page_template("report.html.j2").render(
@@ -120,6 +127,7 @@ def render_page(sources: Sources, charts: Mapping[str, Chart]) -> str:
         attention=attention_gallery(sources.profile) if sources.profile else None,
         patients=patient_galleries(sources.models, labels),
         legend=legend(labels),
+        volumes=volumes,
         unsettled=_unsettled(sources),
         provenance=list(flatten(results.provenance)),
         manifests=[(model.row.name, list(flatten(model.manifest))) for model in sources.models if model.manifest],

@@ -1,25 +1,5 @@
-// The record as it lies in this page, and weights of attention out of it.
-const record = JSON.parse(document.getElementById("document").textContent);
+// Slices, volumes and weights of attention out of the record.
 const MEAN = record.heads, ROLLOUT = record.heads + 1, NUM_VIEWS = record.heads + 2;
-
-async function unpack(text, Type) {
-  const binary = atob(text);
-  const bytes = new Uint8Array(binary.length);
-  for (let at = 0; at < bytes.length; at++) bytes[at] = binary.charCodeAt(at);
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return new Type(await new Response(stream).arrayBuffer());
-}
-
-// The attention stands behind this script: the first picture is drawn while the rest is still being parsed.
-const parsed = new Promise(resolve => {
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", resolve, { once: true });
-  else resolve();
-});
-
-async function part(name, Type) {
-  if (!document.getElementById(name)) await parsed;
-  return unpack(document.getElementById(name).textContent, Type);
-}
 
 async function readPictures(slice) {
   if (slice.grey) return slice;
