@@ -1,0 +1,36 @@
+"""`examples/judgements_together.py`: judged folders in, one table of fitted thresholds out."""
+
+import importlib
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from made_judged import sweep
+
+from trimformer.records.judgement import Judgement
+
+
+@pytest.fixture
+def example(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The script, found as Python finds it."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "examples"))
+    return importlib.import_module("judgements_together")
+
+
+def judged(folder: Path, task: str, regrets: dict[str, float]) -> str:
+    judgement = Judgement(study=task, default="rule", margin=0.02, sweeps=(sweep(task, "unetr", regrets),))
+    judgement.save(folder / task / "judgement.json")
+    return str(folder / task)
+
+
+def test_folders_of_several_studies_make_one_table(
+    example: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = judged(tmp_path, "brain", {"0.3": 0.02, "0.5": 0.01})
+    other = judged(tmp_path, "phantom", {"0.3": 0.0, "0.5": 0.03})
+    assert example.main([one, other, "--out", str(tmp_path / "thresholds.csv")]) == 0
+    assert "without brain (task): rule at 0.3, regret 0.020 there, 0.000 elsewhere" in capsys.readouterr().out
+    assert (tmp_path / "thresholds.csv").read_text().splitlines()[1].startswith("brain,task,rule,0.3,")
+    assert example.main([one]) == 0
+    assert "nothing to leave out" in capsys.readouterr().out
+    assert example.main([str(tmp_path / "nowhere")]) == 2
