@@ -1,4 +1,4 @@
-"""What prediction costs beside the model, measured in one process: `python benchmarks/deploy.py`.
+"""What prediction costs beside the model, and what exports gain and lose: `python benchmarks/deploy.py`.
 
 Prints one line a figure: what was measured, and the bound that it is held to. Ends with 1 where a bound is broken.
 """
@@ -15,6 +15,7 @@ import nibabel
 import numpy as np
 import torch
 from data import Figure, peak_growth
+from exported import against_its_run, speed
 from torch import Tensor
 
 from trimformer.data.preprocessing import Preprocessing
@@ -26,6 +27,7 @@ from trimformer.deploy.trained_on import TrainedOn
 from trimformer.deploy.written import Wanted
 from trimformer.inference.predict import BATCH_SIZE, Network, model_network
 from trimformer.models import create_model
+from trimformer.records.run_folder import RunFolder
 
 IMAGE_SIZE = 224
 NUM_CLASSES = 4
@@ -51,26 +53,42 @@ class Timed:
 
 
 def main() -> None:
-    """Make a volume, predict it, and print every figure."""
-    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--model", default="unetr", help="unetr, cats or transunet")
-    arguments.add_argument("--blocks", type=int, default=1, help="transformer blocks of the model")
-    arguments.add_argument("--size", default="base", help="base, small or tiny")
-    arguments.add_argument("--only", choices=("time", "memory"), help="one of the two figures")
-    arguments.add_argument("--json", action="store_true", help="print one JSON document")
-    given = arguments.parse_args()
-    model = create_model(given.model, num_classes=NUM_CLASSES, num_blocks=given.blocks, size=given.size)
-    network, measured = model_network(model), []
+    """Measure what is asked for, and print every figure."""
+    given = arguments().parse_args()
     with tempfile.TemporaryDirectory() as name:
-        if given.only != "memory":
-            measured.append(time_outside_the_model(network, Path(name)))
-        if given.only != "time":
-            measured += memory(network, Path(name))
+        measured = figures(given, Path(name))
     if given.json:
         print(json.dumps([figure.__dict__ | {"holds": figure.holds} for figure in measured], indent=2))
     else:
         print(*measured, sep="\n")
     sys.exit(not all(figure.holds for figure in measured))
+
+
+def arguments() -> argparse.ArgumentParser:
+    """What can be asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default="unetr", help="unetr, cats or transunet")
+    parser.add_argument("--blocks", type=int, help="transformer blocks; 1, and for the speed what the paper keeps")
+    parser.add_argument("--size", default="base", help="base, small or tiny")
+    parser.add_argument("--only", choices=("time", "memory", "speed", "dice"), help="one of the figures")
+    parser.add_argument("--run", help="a trained run, whose exports are held against it (dice)")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    return parser
+
+
+def figures(given: argparse.Namespace, folder: Path) -> list[Figure]:
+    """All that was asked for; Dice where there is a run."""
+    wanted = (given.only,) if given.only else ("time", "memory", "speed", *(["dice"] if given.run else []))
+    measured: list[Figure] = []
+    if "time" in wanted or "memory" in wanted:
+        model = create_model(given.model, num_classes=NUM_CLASSES, num_blocks=given.blocks or 1, size=given.size)
+        measured += [time_outside_the_model(model_network(model), folder)] if "time" in wanted else []
+        measured += memory(model_network(model), folder) if "memory" in wanted else []
+    if "speed" in wanted:
+        measured.append(speed(given.model, given.size, given.blocks, IMAGE_SIZE))
+    if "dice" in wanted:
+        measured += against_its_run(RunFolder.open(given.run), folder)
+    return measured
 
 
 def time_outside_the_model(network: Network, folder: Path) -> Figure:

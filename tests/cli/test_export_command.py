@@ -38,7 +38,7 @@ def test_an_export_predicts_the_runs_label_map(
 
 
 def test_the_card_is_that_of_the_run(trained_run: RunFolder, exported_run: Path) -> None:
-    card = exported_run.with_suffix(".md").read_text()
+    card = exported_run.with_name("small.onnx.md").read_text()
     assert card.startswith("# small\n")
     assert "trimformer predict small.onnx" in card
     assert f"SHA-256 of the run's model and weights: {open_model(trained_run.path).digest}" in card
@@ -59,19 +59,19 @@ def test_an_export_goes_into_the_run_unless_another_place_is_named(trimformer: T
     run = made_run(tmp_path / "made")
     code, printed, _ = trimformer("export", run.path, "--format", "onnx", "--json")
     assert (code, json.loads(printed)["export"]) == (0, str(run.path / "exports" / "made.onnx"))
-    assert {file.name for file in (run.path / "exports").iterdir()} == {"made.onnx", "made.md"}
+    assert {file.name for file in (run.path / "exports").iterdir()} == {"made.onnx", "made.onnx.md"}
     (tmp_path / "out").mkdir()
     assert trimformer("export", run.path, "--out", tmp_path / "out")[0] == 0
-    assert (tmp_path / "out" / "made.md").is_file()
+    assert (tmp_path / "out" / "made.onnx.md").is_file()
     code, printed, _ = trimformer("export", run.path, "--out", tmp_path / "new" / "other.onnx")
     assert (code, "other.onnx" in printed) == (0, True)
-    assert "Open other.onnx." in (tmp_path / "new" / "other.md").read_text()
+    assert "Open other.onnx." in (tmp_path / "new" / "other.onnx.md").read_text()
     code, _, complaint = trimformer("export", run.path, "--out", tmp_path / "other.pt")
     assert (code, "ends in .onnx" in complaint) == (2, True)
 
 
 @pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize("name", ["made.onnx", "made.md"])
+@pytest.mark.parametrize("name", ["made.onnx", "made.onnx.md"])
 def test_nothing_is_overwritten_unasked(name: str, trimformer: Typed, tmp_path: Path) -> None:
     run, there = made_run(tmp_path / "made"), tmp_path / name
     there.write_text("mine")

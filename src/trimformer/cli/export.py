@@ -6,14 +6,20 @@ from typing import Annotated
 import typer
 
 from trimformer.cli.terminal import JsonOption, print_json, progress_bars, say
-from trimformer.records.choices import ExportFormat
+from trimformer.records.choices import ExportFormat, Precision
 
 
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A trained run.")],
     kind: Annotated[ExportFormat, typer.Option("--format", help="What to write.")] = "onnx",
+    precision: Annotated[
+        Precision, typer.Option(help="Of the weights; int8 (openvino) is calibrated on the run's training scans.")
+    ] = "fp32",
     out: Annotated[
-        Path | None, typer.Option(help="The file, or a folder for it; by default RUN/exports/NAME.onnx.")
+        Path | None,
+        typer.Option(
+            help="The file, or a folder for it; by default NAME.onnx, NAME.xml or NAME-int8.xml in RUN/exports."
+        ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an export and its card.")] = False,
     orientation: Annotated[
@@ -35,6 +41,7 @@ def export(
             folder,
             kind,
             out,
+            precision=precision,
             orientation=orientation,
             trust_target=trust_target,
             overwrite=overwrite,
@@ -47,10 +54,12 @@ def export(
     if file.is_dir():
         say(f"Exported: {file}, {size / 1e6:.1f} MB; its docs/README.md says how MONAI runs it")
         return
-    say(f"Exported: {file}, {size / 1e6:.1f} MB, with {file.stem}.md beside it")
+    say(f"Exported: {file}, {size / 1e6:.1f} MB, with {file.name}.md beside it")
     say(f"Next: trimformer predict {file} SCAN OUTPUT")
 
 
 def _bytes(export: Path) -> int:
-    files = [export] if export.is_file() else [file for file in export.rglob("*") if file.is_file()]
-    return sum(file.stat().st_size for file in files)
+    from trimformer.deploy.exported.open import files_of
+
+    files = export.rglob("*") if export.is_dir() else files_of(export)
+    return sum(file.stat().st_size for file in files if file.is_file())

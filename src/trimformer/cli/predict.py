@@ -16,7 +16,7 @@ FAILED, PARTLY_FAILED = 2, 3
 
 
 def predict(  # noqa: PLR0917 - options, which are typed by name
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A trained run, or an export (.onnx).")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A trained run, or an export (.onnx, .xml).")],
     given: Annotated[
         Path, typer.Argument(metavar="INPUT", help="A NIfTI file, a DICOM series' folder, or a folder of either.")
     ],

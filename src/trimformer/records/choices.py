@@ -9,7 +9,7 @@ means of them; `precise`: in predictions by means taken anew after each epoch; `
 Decoder = Literal["full", "compressed"]
 """`full` reads several token maps; `compressed` reads the last one only."""
 
-ExportFormat = Literal["onnx", "monai-bundle"]
+ExportFormat = Literal["onnx", "openvino", "monai-bundle"]
 """What `trimformer export` writes."""
 
 Precision = Literal["fp32", "int8"]

@@ -10,16 +10,21 @@ from trimformer.deploy.deployed import load_trusted
 from trimformer.deploy.export.carried import Carried
 from trimformer.deploy.trained_on import trained_on
 from trimformer.records.choices import Precision
+from trimformer.records.progress import Progress, silent
 from trimformer.records.run_folder import RunFolder
 
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A trained `run` with the `model` of its best epoch, on the CPU and in eval mode, and what is `carried`."""
+    """A trained `run` with the `model` of its best epoch, on the CPU and in eval mode, and what is `carried`.
+
+    `progress` is told how far an export is that takes long.
+    """
 
     run: RunFolder
     model: nn.Module
     carried: Carried
+    progress: Progress = silent
 
     @classmethod
     def of(
