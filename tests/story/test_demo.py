@@ -32,6 +32,8 @@ def test_every_run_folder_is_complete(fast_demo: Path) -> None:
     for name in ("unetr-6", "unetr-0", "unet"):
         files = {path.name for path in (fast_demo / "runs" / name).iterdir()}
         assert files >= {"experiment.toml", "manifest.json", "history.csv", "model.safetensors", "evaluation.json"}
+        assert "volumes.npz" in files
+    assert (fast_demo / "volumes.html").is_file()
     profiled = {path.name for path in (fast_demo / "runs" / "unetr-6").iterdir()}
     assert profiled >= {"attention.json", "attention.npz", "depth.json"}
 
