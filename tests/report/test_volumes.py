@@ -57,7 +57,7 @@ def test_the_report_leads_to_one_small_page_that_fetches_nothing(tmp_path: Path)
     assert not re.search(r'(src|href)="(?!data:)', page)
     assert "default-src 'none'" in page
     assert "Research use; not for diagnosis." in page
-    assert "1 of 6 unseen patients" in page
+    assert "1 of 6 unseen patients are shown, chosen by how much is labelled" in page
 
 
 def test_files_in_the_page_are_the_volumes_to_the_last_voxel() -> None:
