@@ -87,7 +87,7 @@ def export_run(
     """
     _refuse_precision(kind, precision)
     if kind == "monai-bundle":
-        return export_bundle(run, out, lambda: Subject.of(run, "fp32", orientation, trust_target), overwrite)
+        return export_bundle(run, out, lambda: Subject.of(run, "fp32", orientation, trust_target), overwrite, progress)
     chosen = FORMATS[kind]
     refuse_missing_extra(chosen.libraries)
     file = _place(f"{run.name}{'' if precision == 'fp32' else f'-{precision}'}{chosen.endings[-1]}", run, out)

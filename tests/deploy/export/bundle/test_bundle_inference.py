@@ -25,7 +25,7 @@ from trimformer.records.run_folder import RunFolder
 
 SIZE = 32
 MOST_DIFFERING = 1e-3
-"""Of the voxels; none has been seen to differ, but sums in another order may tip one."""
+"""Of the voxels; sums in another order may tip one whose two best classes are as good as equal."""
 
 
 def predicted(run: RunFolder, scans: Path, out: Path) -> None:

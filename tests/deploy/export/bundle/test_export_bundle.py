@@ -86,6 +86,12 @@ def test_a_bundle_is_replaced_where_that_was_asked_for(run: RunFolder, tmp_path:
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
+def test_it_tells_how_far_it_is(run: RunFolder, tmp_path: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    export_bundle(run, tmp_path, lambda: Subject.of(run, "fp32"), False, lambda *words: told.append(words))
+    assert told == [("exporting made", done, 3) for done in range(4)]
+
+
 @pytest.mark.parametrize("other", ["eval/scan_seg.nii.gz", "configs/mine.json"])
 def test_a_folder_with_anything_else_in_it_is_never_replaced(other: str, run: RunFolder, tmp_path: Path) -> None:
     for name in (*FILES, other):

@@ -8,10 +8,15 @@ from trimformer.deploy.export.bundle.bundle import FILES, write_bundle
 from trimformer.deploy.export.subject import Subject
 from trimformer.records.errors import UserError
 from trimformer.records.files import write_whole_folder
+from trimformer.records.progress import Progress, silent
 from trimformer.records.run_folder import RunFolder
 
+STEPS = 3
 
-def export_bundle(run: RunFolder, out: Path | None, load: Callable[[], Subject], overwrite: bool) -> Path:
+
+def export_bundle(
+    run: RunFolder, out: Path | None, load: Callable[[], Subject], overwrite: bool, progress: Progress = silent
+) -> Path:
     """Write a run as a MONAI bundle.
 
     Args:
@@ -19,6 +24,7 @@ def export_bundle(run: RunFolder, out: Path | None, load: Callable[[], Subject],
         out: The bundle's folder, or one that is there and in which it is to be; by default `exports` in the run folder.
         load: Gives the run's network.
         overwrite: Whether a bundle that is there may be replaced.
+        progress: Told after each of three steps: the run is loaded, written and checked, moved into place.
 
     Returns:
         The bundle's folder.
@@ -28,8 +34,17 @@ def export_bundle(run: RunFolder, out: Path | None, load: Callable[[], Subject],
     """
     folder = _place(run, out)
     _refuse_loss(folder, overwrite)
+    name = f"exporting {run.name}"
+    progress(name, 0, STEPS)
     subject = load()
-    write_whole_folder(folder, lambda temporary: write_bundle(subject, temporary))
+    progress(name, 1, STEPS)
+
+    def fill(temporary: Path) -> None:
+        write_bundle(subject, temporary)
+        progress(name, 2, STEPS)
+
+    write_whole_folder(folder, fill)
+    progress(name, STEPS, STEPS)
     return folder
 
 
