@@ -54,7 +54,11 @@ def test_every_figure_of_a_row_follows_from_models_and_scores(results: tuple[Res
     assert without.versus_reference is not None
     assert without.versus_reference.mean_difference == pytest.approx(mean)
     assert without.milliseconds_per_slice is not None
-    assert without.milliseconds_per_slice > 0
+    assert without.milliseconds_per_slice_p95 is not None
+    assert without.milliseconds_per_slice_p95 >= without.milliseconds_per_slice > 0
+    assert without.slices_per_second is not None
+    assert without.slices_per_second > 0
+    assert without.file_size_mb == (folder / "none/model.safetensors").stat().st_size / 1e6
     operations = count_operations(models["none"], 48)
     assert without.multiply_accumulates == operations.by_call
     assert without.multiply_accumulates_by_kernel == operations.by_kernel

@@ -8,6 +8,7 @@ from made_evaluations import LABELS, made_evaluation
 from trimformer.evaluation.costs import Costs
 from trimformer.evaluation.row_figures import against_reference, row_figures, weights_in_a_word
 from trimformer.evaluation.rows import Candidate, rows_of
+from trimformer.inference.latency import Latency
 from trimformer.models.anatomy.operations import Operations
 from trimformer.models.anatomy.parameters import ParameterCount
 from trimformer.records.experiment import Experiment
@@ -16,7 +17,9 @@ from trimformer.records.run_folder import RunFolder
 
 
 def costs(transformer: int, decoder: int, trunk: str | None = None) -> Costs:
-    return Costs(ParameterCount(transformer, 0, decoder, 0), Operations(12, 13), 1.5, 2.5, trunk)
+    return Costs(
+        ParameterCount(transformer, 0, decoder, 0), Operations(12, 13), Latency(1.5, 1.8, 700.0), 2.5, 0.4, trunk
+    )
 
 
 def row(path: Path, cost: Costs, level: float = 0.8, labels: Mapping[int, str] = LABELS, **changes: Any) -> ModelRow:
@@ -39,7 +42,9 @@ def test_savings_and_changes_worked_by_hand(tmp_path: Path) -> None:
     assert small.dice_change_percent == pytest.approx(100 * (small.dice.mean - full.dice.mean) / full.dice.mean)
     first = against_reference(full, full, is_first=True)
     assert (first.reference, first.parameters_saved_percent, first.dice_change_percent) == (None, 0, 0)
-    assert (small.multiply_accumulates_by_kernel, small.multiply_accumulates, small.peak_memory_mb) == (12, 13, 2.5)
+    assert (small.multiply_accumulates_by_kernel, small.multiply_accumulates) == (12, 13)
+    assert (small.milliseconds_per_slice, small.milliseconds_per_slice_p95, small.slices_per_second) == (1.5, 1.8, 700)
+    assert (small.peak_memory_mb, small.file_size_mb) == (2.5, 0.4)
 
 
 def test_a_network_without_transformer_has_neither_decoder_nor_savings_by_blocks(tmp_path: Path) -> None:

@@ -72,9 +72,12 @@ def make_row(
             verdict=verdict,
         ),
         milliseconds_per_slice=4.2 + 0.9 * (num_blocks or 0) if network else None,
+        milliseconds_per_slice_p95=5.5 + 0.9 * (num_blocks or 0) if network else None,
+        slices_per_second=1000 / (3 + 0.9 * (num_blocks or 0)) if network else None,
         multiply_accumulates=10**9 + 10**8 * (num_blocks or 0) if network else None,
         multiply_accumulates_by_kernel=10**9 + 10**8 * (num_blocks or 0) if network else None,
         peak_memory_mb=50.0 + (num_blocks or 0) if network else None,
+        file_size_mb=6.6 + 1.8 * (num_blocks or 0) if network else None,
     )
 
 

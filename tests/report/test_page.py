@@ -28,7 +28,7 @@ def test_a_whole_comparison_becomes_a_page_with_tables_and_figures(tmp_path: Pat
     text = page.read_text()
     assert sections(text) == ["finding", "models", "attention", "maps", "patients", "training", "provenance"]
     assert not re.search(r'(src|srcset|href)="(?!data:)', text)
-    figures = {"differences", "training"} | {
+    figures = {"differences", "trade-off", "training"} | {
         f"{kind}-{region}" for kind in ("cumulative", "measures") for region in ("foreground", "all")
     }
     assert {file.name for file in (tmp_path / "figures").iterdir()} == {

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from trimformer.inference.device import default_device
-from trimformer.inference.latency import milliseconds_per_slice
-from trimformer.inference.memory import peak_memory_mb
+from trimformer.inference.latency import Latency, measure_latency
+from trimformer.inference.memory import MEGABYTE, peak_memory_mb
+from trimformer.inference.sized_network import SizedNetwork
 from trimformer.models import load_model
 from trimformer.models.anatomy.operations import Operations, count_operations
 from trimformer.models.anatomy.parameters import ParameterCount, count_parameters
@@ -17,12 +18,13 @@ from trimformer.records.run_folder import RunFolder
 
 @dataclass(frozen=True)
 class Costs:
-    """The costs of one model: of one slice, save the memory, which is that of a batch of 8."""
+    """The costs of one model: operations of one slice, memory of a batch of 8, the size of the file of its weights."""
 
     parameters: ParameterCount
     operations: Operations
-    milliseconds_per_slice: float
+    latency: Latency
     peak_memory_mb: float
+    file_size_mb: float
     trunk: str | None
 
 
@@ -33,25 +35,28 @@ def measure_costs(runs: Sequence[RunFolder], progress: Progress = silent) -> lis
         UserError: A run has no weights, or they are damaged.
     """
     models: dict[str, SegmentationModel] = {}
+    files: dict[str, float] = {}
     keys = []
     for run in runs:
         model = load_model(run.path)
         keys.append(json.dumps(model.settings, sort_keys=True))
         models.setdefault(keys[-1], model.to(default_device()))
-    milliseconds = milliseconds_per_slice(list(models.values()))
+        files.setdefault(keys[-1], run.weights_file.stat().st_size / MEGABYTE)
+    latencies = measure_latency([SizedNetwork.of(model) for model in models.values()], progress=progress)
     found = {}
-    for (key, model), time in zip(models.items(), milliseconds, strict=True):
-        found[key] = _costs(model, time)
+    for (key, model), latency in zip(models.items(), latencies, strict=True):
+        found[key] = _costs(model, latency, files[key])
         progress("measuring costs", len(found), len(models))
     return [found[key] for key in keys]
 
 
-def _costs(model: SegmentationModel, milliseconds: float) -> Costs:
+def _costs(model: SegmentationModel, latency: Latency, file_size_mb: float) -> Costs:
     channels, size = model.in_channels, model.image_size
     return Costs(
         parameters=count_parameters(model),
         operations=count_operations(model, size, channels),
-        milliseconds_per_slice=milliseconds,
+        latency=latency,
         peak_memory_mb=peak_memory_mb(model, channels, size),
+        file_size_mb=file_size_mb,
         trunk=model.settings["trunk"],
     )

@@ -44,10 +44,13 @@ def row_figures(row: Row, evaluations: Sequence[Evaluation], costs: Costs, folde
         surface=surface_summary(evaluations),
         dice_change_percent=None,
         versus_reference=None,
-        milliseconds_per_slice=costs.milliseconds_per_slice,
+        milliseconds_per_slice=costs.latency.median_ms,
+        milliseconds_per_slice_p95=costs.latency.p95_ms,
+        slices_per_second=costs.latency.slices_per_second,
         multiply_accumulates=costs.operations.by_call,
         multiply_accumulates_by_kernel=costs.operations.by_kernel,
         peak_memory_mb=costs.peak_memory_mb,
+        file_size_mb=costs.file_size_mb,
         paper=_paper(row.first, evaluations[0], costs),
     )
 

@@ -84,12 +84,19 @@ class ModelRow(Frozen):
     dice_change_percent: float | None
     versus_reference: PairedTest | None
     milliseconds_per_slice: float | None
+    """Median time of one slice by itself on this machine, the models in turn in one process."""
+    milliseconds_per_slice_p95: float | None = None
+    """The time that 95 of 100 single slices stay under."""
+    slices_per_second: float | None = None
+    """In batches of 8 slices."""
     multiply_accumulates: int | None = None
     """Of one slice, counted by call: what each layer is asked to do."""
     multiply_accumulates_by_kernel: int | None = None
     """The same counted by the kernels that ran."""
     peak_memory_mb: float | None = None
     """The most that tensors held at once while a batch of 8 slices was segmented, weights included."""
+    file_size_mb: float | None = None
+    """Of the file that the weights are in, in megabytes of 10^6 bytes."""
     paper: PaperFigures | None = None
 
 

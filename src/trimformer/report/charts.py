@@ -140,12 +140,13 @@ def _name_threshold(axes: Axes, tau: float) -> None:
     )
 
 
-def log_scale(axes: Axes) -> None:
-    """Make the y axis logarithmic, with round figures on it."""
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
-    axes.yaxis.set_minor_locator(NullLocator())
+def log_scale(axes: Axes, which: Literal["x", "y"] = "y") -> None:
+    """Make an axis logarithmic, with round figures on it."""
+    axes.set(**{f"{which}scale": "log"})
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FormatStrFormatter("%g"))
+    axis.set_minor_locator(NullLocator())
 
 
 def _mark_chosen(axes: Axes, model: Curve, chosen: int | None) -> None:

@@ -21,6 +21,7 @@ from trimformer.report.tables.paper import paper_tables
 from trimformer.report.tables.write import write_tables
 from trimformer.report.templating import page_template
 from trimformer.report.themes import Chart, render
+from trimformer.report.trade_off import describe_trade_off, plot_trade_off, scored_and_timed
 from trimformer.report.volumes import render_volumes
 
 DEFAULT_TAU = 0.5
@@ -68,6 +69,9 @@ def _charts(sources: Sources) -> Iterator[tuple[Chart, bytes]]:
             if row.versus_reference
         )
         yield render("differences", alt, plot_differences(compared, sources.results.margin))
+    timed = scored_and_timed(sources.results.models)
+    if len(timed) > 1:
+        yield render("trade-off", describe_trade_off(timed), plot_trade_off(timed))
     if sources.profile is not None:
         yield from _attention_charts(sources.profile, evidence.depth_choice(sources.depth, sources.results))
     histories = {model.row.name: model.history for model in sources.models if model.history is not None}

@@ -47,13 +47,24 @@ def cost_columns() -> list[ModelColumn]:
         ),
         Column(
             "ms per slice",
-            "Time to segment one slice on this machine, the models in turn in one process.",
-            lambda row: Cell(number(row.milliseconds_per_slice, 1)),
+            "Time to segment one slice by itself on this machine, the models in turn in one process: the median; "
+            "below, the time that 95 of 100 slices stay under (p95).",
+            lambda row: Cell(number(row.milliseconds_per_slice, 1), _p95(row)),
+        ),
+        Column(
+            "Slices/s",
+            "Slices segmented in a second on this machine, in batches of 8.",
+            lambda row: Cell(number(row.slices_per_second, 1)),
         ),
         Column(
             "Peak MB",
             "The most memory that tensors held at once while a batch of 8 slices was segmented, weights included.",
             lambda row: Cell(number(row.peak_memory_mb, 0)),
+        ),
+        Column(
+            "File MB",
+            "Size of the file that the weights are in, in megabytes of 10^6 bytes.",
+            lambda row: Cell(number(row.file_size_mb, 1)),
         ),
     ]
 
@@ -70,3 +81,7 @@ def _saved(row: ModelRow, share: float | None) -> str:
 
 def _by_kernel(row: ModelRow) -> str:
     return "" if row.multiply_accumulates_by_kernel is None else giga(row.multiply_accumulates_by_kernel)
+
+
+def _p95(row: ModelRow) -> str:
+    return "" if row.milliseconds_per_slice_p95 is None else f"p95 {number(row.milliseconds_per_slice_p95, 1)}"
