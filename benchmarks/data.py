@@ -24,6 +24,7 @@ from trimformer.data.preparation.store import read_slices
 from trimformer.data.preprocessing import Preprocessing
 from trimformer.data.reading.pairs import read_pair
 from trimformer.data.training_set import SliceDataset
+from trimformer.inference.resident import resident_bytes
 
 IMAGE_SIZE = 224
 NUM_CLASSES = 9
@@ -151,7 +152,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 def peak_growth(work: Callable[[], object]) -> float:
     """Bytes by which the process's largest resident size exceeds what it had before."""
-    before = resident_bytes("VmRSS:") or largest_ever()
+    before = resident_bytes("VmRSS") or largest_ever()
     return peak(work) - before
 
 
@@ -161,19 +162,12 @@ def peak(work: Callable[[], object]) -> float:
     if clear.exists():
         clear.write_text("5")  # Linux: the peak is counted anew
     work()
-    return resident_bytes("VmHWM:") or largest_ever()
+    return resident_bytes("VmHWM") or largest_ever()
 
 
 def largest_ever() -> int:
     """Bytes of the process's largest resident size since it began."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def resident_bytes(name: str) -> int:
-    """A line of Linux's /proc/self/status in bytes; 0 elsewhere."""
-    status = Path("/proc/self/status")
-    lines = status.read_text().splitlines() if status.exists() else []
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(name)), 0)
 
 
 if __name__ == "__main__":

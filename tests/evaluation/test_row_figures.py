@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from made_evaluations import LABELS, made_evaluation
 
-from trimformer.evaluation.costs import Costs
+from trimformer.evaluation.costs import Anatomy, Costs
 from trimformer.evaluation.row_figures import against_reference, row_figures, weights_in_a_word
 from trimformer.evaluation.rows import Candidate, rows_of
 from trimformer.inference.latency import Latency
@@ -17,9 +17,8 @@ from trimformer.records.run_folder import RunFolder
 
 
 def costs(transformer: int, decoder: int, trunk: str | None = None) -> Costs:
-    return Costs(
-        ParameterCount(transformer, 0, decoder, 0), Operations(12, 13), Latency(1.5, 1.8, 700.0), 2.5, 0.4, trunk
-    )
+    anatomy = Anatomy(ParameterCount(transformer, 0, decoder, 0), Operations(12, 13), trunk)
+    return Costs(anatomy, Latency(1.5, 1.8, 700.0), peak_memory_mb=2.5, resident_mb=None, file_size_mb=0.4)
 
 
 def row(path: Path, cost: Costs, level: float = 0.8, labels: Mapping[int, str] = LABELS, **changes: Any) -> ModelRow:

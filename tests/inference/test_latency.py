@@ -19,6 +19,7 @@ class Clock:
         self.now = 0.0
         self.order: list[str] = []
         monkeypatch.setattr(time, "perf_counter", lambda: self.now)
+        monkeypatch.setattr("trimformer.inference.latency.PAUSE_SECONDS", 0)
 
     def network(self, name: str, seconds: list[float], image_size: int = 4) -> SizedNetwork:
         """Takes these seconds pass by pass, and the last of them from then on."""

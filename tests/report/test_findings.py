@@ -1,6 +1,7 @@
 import pytest
 from made_comparison import make_results, make_row
 
+from trimformer.report.families import families
 from trimformer.report.findings import findings
 
 CHOSEN = {"status": "chosen", "num_blocks": 3, "reason": "block 3 is the first that looks globally"}
@@ -98,3 +99,21 @@ def test_a_model_that_scores_lower_by_an_unknown_amount_is_not_merely_undecided(
     row = make_row("3 blocks", "unetr-3", 3, verdict="undecided", difference=-0.021, ci95=(-0.035, -0.007))
     told = findings(make_results(make_row(), row))[0]
     assert told.endswith("It scores lower; whether by more than a margin of 0.02 Dice is undecided.")
+
+
+def test_an_export_is_held_against_its_run_in_dice_and_time_and_is_no_kind_of_model() -> None:
+    small = make_row("chosen depth", "small", 3, verdict="not inferior")
+    update = {"exports": ("small.onnx",), "run": None, "milliseconds_per_slice": 2.5}
+    exported = make_row("ONNX fp32", "small.onnx", 3, verdict="not inferior", difference=0.0, reference="small")
+    results = make_results(make_row(), small, exported.model_copy(update=update))
+    assert findings(results)[-1] == (
+        "small.onnx: mean Dice 0.870, 0.000 against small (95\u00a0% interval −0.006 to +0.002, 6 patients). "
+        "It is not inferior, within a margin of 0.02 Dice. It takes 2.5 ms a slice, small 6.9 ms."
+    )
+    [family] = families(results)
+    assert [row.name for row in family.smaller] == ["small"]
+
+
+def test_an_export_without_dice_says_why() -> None:
+    bare = make_row("ONNX fp32", "stray.onnx", None).model_copy(update={"unscored": "Nobody knows its run."})
+    assert findings(make_results(make_row(), bare))[-1] == "stray.onnx has costs, but no Dice: Nobody knows its run."

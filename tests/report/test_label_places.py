@@ -46,11 +46,13 @@ def test_a_name_keeps_away_from_what_is_drawn_and_says_so_where_it_cannot(axes: 
     assert find_places(axes, ["name"], [(0.5, 0.5)], right, "small")[0].covered == 0
     everywhere = np.array([axes.get_window_extent().extents])
     assert find_places(axes, ["name"], [(0.5, 0.5)], everywhere, "small")[0].covered > 0
+    assert not find_places(axes, ["name"], [(0.5, 0.5)], everywhere, "small")[0].is_good
 
 
 def test_only_a_name_that_is_far_from_its_point_is_led_to_it(axes: Axes) -> None:
     x, y = axes.transData.transform((0.5, 0.5))
-    near = np.array([[x - 30, y - 22, x + 30, y + 22]])
+    near = np.array([[x - 60, y - 30, x + 60, y + 30]])
     written(axes, ["free"], [(0.2, 0.2)])
+    assert not find_places(axes, ["kept away"], [(0.5, 0.5)], near, "small")[0].is_good
     written(axes, ["kept away"], [(0.5, 0.5)], near)
     assert [text.arrow_patch is not None for text in axes.texts] == [False, True]  # type: ignore[attr-defined]

@@ -61,6 +61,22 @@ def test_a_row_in_cells() -> None:
     ]
 
 
+def test_an_export_has_the_memory_of_a_process_and_one_without_dice_has_costs_alone() -> None:
+    exported = make_row("ONNX fp32", "unetr-3.onnx", 3).model_copy(
+        update={"run": None, "exports": ("unetr-3.onnx",), "peak_memory_mb": None, "resident_mb": 210.0}
+    )
+    nothing = exported.dice.model_copy(update={"mean": None, "by_class": {}, "ci95": None})
+    bare = exported.model_copy(update={"name": "x.xml", "dice": nothing, "unscored": "No run.", "parameters": None})
+    rows = make_row(), exported, bare
+    assert [cell("cost", title, 1, *rows).text for title in ("Peak MB", "Process MB")] == ["–", "210"]
+    assert cell("cost", "Model", 2, *rows) == Cell("x.xml", "ONNX fp32")
+    for table in model_tables(make_results(*rows)):
+        assert len(table.rows) == (3 if table.name == "cost" else 2)
+    for table in (model_tables(make_results(*rows))[0], summary_table(make_results(*rows))):
+        assert "x.xml has costs, but no Dice: No run." in table.notes
+    assert "unetr-3.onnx" in to_csv([make_results(*rows)])
+
+
 def test_the_saving_is_parted_between_blocks_and_decoder() -> None:
     smaller = make_row("3 blocks", "unetr-3", 3).model_copy(
         update={"parameters_saved_percent": 75.12, "parameters_saved_by_blocks_percent": 57.05}

@@ -10,7 +10,7 @@ from trimformer.report.trade_off import describe_trade_off, pareto_front, plot_t
 
 
 def made(name: str, milliseconds: float, dice: float) -> ModelRow:
-    times = {"milliseconds_per_slice": milliseconds, "milliseconds_per_slice_p95": 1.2 * milliseconds}
+    times = {"milliseconds_per_slice": float(milliseconds), "milliseconds_per_slice_p95": 1.2 * milliseconds}
     return make_row(name=name, dice=dice).model_copy(update=times)
 
 
@@ -53,6 +53,16 @@ def test_a_wide_range_of_times_is_logarithmic_and_a_narrow_one_begins_at_nothing
     assert plot_trade_off(ROWS)(False).axes[0].get_xscale() == "log"
     alike = plot_trade_off([made("a", 5, 0.8), made("b", 6, 0.9)])(False).axes[0]
     assert (alike.get_xscale(), alike.get_xlim()[0]) == ("linear", 0)
+
+
+def test_exports_have_markers_of_their_own_which_the_legend_names() -> None:
+    exported = [made(name, 4, 0.8).model_copy(update={"exports": (name,)}) for name in ("a.onnx", "b.xml")]
+    figure = plot_trade_off([*ROWS, *exported])(False)
+    markers = [line.get_marker() for line in figure.axes[0].lines if line.get_marker() not in ("None", None)]
+    assert markers == ["o", "o", "o", "o", "s", "D"]
+    told = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert {"trained run, in PyTorch", "ONNX", "OpenVINO"} <= set(told)
+    assert "ONNX" not in [text.get_text() for text in plot_trade_off(ROWS)(False).legends[0].get_texts()]
 
 
 def test_names_stand_beside_their_points_where_there_is_room() -> None:

@@ -8,6 +8,7 @@ from trimformer.inference.device import default_device
 from trimformer.inference.predict import Network, model_network
 from trimformer.models import load_model
 from trimformer.models.segmentation_model import SegmentationModel
+from trimformer.records.choices import Precision
 from trimformer.records.errors import UserError
 from trimformer.records.files import read_json
 from trimformer.records.run_folder import NEXT_STEP, RunFolder
@@ -15,12 +16,17 @@ from trimformer.records.run_folder import NEXT_STEP, RunFolder
 
 @dataclass(frozen=True, eq=False)
 class Deployed:
-    """A network with its `name`, and a `digest` of everything that decides its scores."""
+    """A network with its `name`, and a `digest` of everything that decides its scores.
+
+    Of an export, `made_of` is the digest of the run that it was made of, and `precision` that of its weights.
+    """
 
     name: str
     digest: str
     trained_on: TrainedOn
     network: Network
+    made_of: str | None = None
+    precision: Precision = "fp32"
 
 
 def open_run(run: RunFolder, known: TrainedOn, trust_target: bool = False) -> Deployed:

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from trimformer.evaluation.costs import measure_costs
+from trimformer.evaluation.costs import Costs, measure_costs
+from trimformer.evaluation.exports import Unscored
 from trimformer.evaluation.refusals import refuse_evaluation_on_seen, refuse_unlike
-from trimformer.evaluation.row_figures import against_reference, baseline_row, row_figures
+from trimformer.evaluation.row_figures import against_reference, baseline_row, row_figures, unscored_row
 from trimformer.evaluation.rows import Candidate, Row, references, rows_of
 from trimformer.evaluation.statistics import paired_tests
 from trimformer.records.depth import DepthChoice
@@ -23,18 +24,22 @@ def compare(
     candidates: Sequence[Candidate],
     folder: Path,
     *,
+    unscored: Sequence[Unscored] = (),
     baselines: Mapping[str, Evaluation] | None = None,
     depth: DepthChoice | None = None,
     margin: float = MARGIN,
     progress: Progress = silent,
 ) -> Results:
-    """Compare trained runs: those that differ in their seed only are one row, and each row has a reference.
+    """Compare trained runs and exports: those that differ in their seed only are one row, and each has a reference.
 
-    A row is compared with the first one of its own network, and the first one of a network with the first row of all.
+    A row is compared with the first one of its own network, and the first one of a network with the first row of all;
+    an export with its run.
 
     Args:
-        candidates: The runs; all were trained and evaluated on the same data, split alike.
+        candidates: The runs, at least one, and exports of runs; all were trained and evaluated on the same data, split
+            alike.
         folder: Where results.json will stand; runs are named relative to it.
+        unscored: Exports of which only the costs can be told.
         baselines: Scores of predictors that are no network, by name.
         depth: The choice that the comparison belongs to.
         margin: What counts as no worse, in Dice.
@@ -46,24 +51,35 @@ def compare(
     """
     refuse_margin(margin)
     rows = rows_of(candidates, folder)
-    references_of = references(rows)
     evaluations = _evaluations(rows, progress)
-    costs = measure_costs([row.first.run for row in rows], progress)
+    costs = measure_costs([row.first for row in rows], [one.export for one in unscored], progress)
+    figures = _compared(rows, evaluations, costs[: len(rows)], folder, margin)
+    bare = [unscored_row(one, cost, folder) for one, cost in zip(unscored, costs[len(rows) :], strict=True)]
+    others = [baseline_row(name, evaluation) for name, evaluation in (baselines or {}).items()]
+    others = [against_reference(row, figures[0], is_first=False) for row in others]
+    return _results([*figures, *bare, *others], candidates[0].run.manifest(), depth, margin)
+
+
+def _compared(
+    rows: Sequence[Row],
+    evaluations: Sequence[Mapping[int, Evaluation]],
+    costs: Sequence[Costs],
+    folder: Path,
+    margin: float,
+) -> list[ModelRow]:
+    """Every row's figures, its changes against its reference, and its test."""
     figures = [
         row_figures(row, list(scores.values()), cost, folder)
         for row, scores, cost in zip(rows, evaluations, costs, strict=True)
     ]
-    figures = [
+    references_of = references(rows)
+    tests = paired_tests(evaluations, references_of, margin)
+    return [
         against_reference(row, figures[reference or 0], is_first=reference is None).model_copy(
             update={"versus_reference": test}
         )
-        for row, reference, test in zip(
-            figures, references_of, paired_tests(evaluations, references_of, margin), strict=True
-        )
+        for row, reference, test in zip(figures, references_of, tests, strict=True)
     ]
-    others = [baseline_row(name, evaluation) for name, evaluation in (baselines or {}).items()]
-    figures += [against_reference(row, figures[0], is_first=False) for row in others]
-    return _results(figures, candidates[0].run.manifest(), depth, margin)
 
 
 def refuse_margin(margin: float) -> None:

@@ -77,7 +77,7 @@ def evaluate_run(run: RunFolder, progress: Progress = silent) -> Evaluation:
     """
     device = default_device()
     models = {"best": load_model(run.path, "best").to(device), "last": load_model(run.path, "last").to(device)}
-    dataset = _unseen(run)
+    dataset = unseen_patients(run)
     told = under_name(progress, f"evaluating {run.name}")
     keeper = VolumeKeeper(dataset, run.experiment().data)
     best = evaluate(keeper.watching(network_predictor(models["best"])), dataset.validation, dataset.labels, told)
@@ -110,17 +110,20 @@ def evaluate_otherwise(run: RunFolder, unit: Unit, empty: Empty, progress: Progr
         UserError: The run has no weights yet, they are damaged, or the run has seen a patient that it is judged on.
     """
     predict = network_predictor(load_model(run.path, "best").to(default_device()))
-    dataset = _unseen(run)
+    dataset = unseen_patients(run)
     told = under_name(progress, f"evaluating {run.name}")
     evaluation = evaluate(predict, dataset.validation, dataset.labels, told, unit=unit, empty=empty)
     first_alone(lambda: evaluation.save(run.counted_otherwise_file(unit, empty)))
     return evaluation
 
 
-def _unseen(run: RunFolder) -> Dataset:
+def unseen_patients(run: RunFolder) -> Dataset:
     """The run's dataset, once it is sure that the run has seen none of the patients to be reported.
 
     Sides are dealt anew from the files, so that patients who were added since may have moved others.
+
+    Raises:
+        UserError: The data are not where they were or are damaged, or the run has seen one of the patients.
     """
     dataset = first_before_others(lambda: load_dataset(run.experiment().data))
     refuse_seen_patients([patient.patient_id for patient in dataset.validation], run)

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from trimformer.evaluation.costs import Costs
-from trimformer.evaluation.rows import Candidate, Row
+from trimformer.evaluation.exports import Unscored
+from trimformer.evaluation.rows import Candidate, Row, path_from
 from trimformer.evaluation.statistics import dice_summary, surface_summary
 from trimformer.models.weights.files import READERS
 from trimformer.records.evaluation import Evaluation
@@ -24,42 +26,65 @@ def row_figures(row: Row, evaluations: Sequence[Evaluation], costs: Costs, folde
         folder: Where results.json will stand.
     """
     experiment = row.first.experiment
-    settings, runs = experiment.model, row.paths(folder)
-    last = [Evaluation.load(candidate.run.last_evaluation_file) for candidate in row.candidates]
+    settings, paths, is_export = experiment.model, row.paths(folder), row.first.export is not None
+    last = [] if is_export else [Evaluation.load(one.run.last_evaluation_file) for one in row.candidates]
+    anatomy = costs.anatomy
     return ModelRow(
         name=row.name,
         role=row.first.role,
-        run=runs[0],
-        runs=runs,
+        run=None if is_export else paths[0],
+        runs=() if is_export else paths,
+        exports=paths if is_export else (),
         seeds=row.seeds,
         size=settings.size if settings.name else None,
         num_blocks=settings.blocks_left,
         decoder=settings.decoder if settings.name in HYBRIDS else None,
         weights=weights_in_a_word(experiment),
-        parameters=costs.parameters.total,
-        parameters_transformer=costs.parameters.transformer,
+        parameters=anatomy.parameters.total if anatomy else None,
+        parameters_transformer=anatomy.parameters.transformer if anatomy else None,
         parameters_saved_percent=None,
         parameters_saved_by_blocks_percent=None,
         dice=dice_summary(evaluations, last),
         surface=surface_summary(evaluations),
         dice_change_percent=None,
         versus_reference=None,
-        milliseconds_per_slice=costs.latency.median_ms,
-        milliseconds_per_slice_p95=costs.latency.p95_ms,
-        slices_per_second=costs.latency.slices_per_second,
-        multiply_accumulates=costs.operations.by_call,
-        multiply_accumulates_by_kernel=costs.operations.by_kernel,
-        peak_memory_mb=costs.peak_memory_mb,
-        file_size_mb=costs.file_size_mb,
-        paper=_paper(row.first, evaluations[0], costs),
+        multiply_accumulates=anatomy.operations.by_call if anatomy else None,
+        multiply_accumulates_by_kernel=anatomy.operations.by_kernel if anatomy else None,
+        paper=None if is_export else _paper(row.first, evaluations[0], costs),
+        **_measured(costs),
     )
 
 
 def baseline_row(name: str, evaluation: Evaluation) -> ModelRow:
     """The row of a predictor that is no network: every figure that only a network has is None."""
-    unknown = {field for field, info in ModelRow.model_fields.items() if info.is_required()} - {"name", "role", "dice"}
     scores = {"dice": dice_summary([evaluation]), "surface": surface_summary([evaluation])}
-    return ModelRow.model_validate({"name": name, "role": name} | dict.fromkeys(unknown) | scores)
+    return _bare_row(name=name, role=name, **scores)
+
+
+def unscored_row(unscored: Unscored, costs: Costs, folder: Path) -> ModelRow:
+    """The row of an export that nobody could score: what it costs, and why there is no more."""
+    export, path = unscored.export, path_from(folder, unscored.export.file)
+    no_dice = DiceSummary(mean=None, by_class={}, ci95=None, ci95_by_class={}, absent=0, missed=0, false_alarm=0)
+    told = {"exports": (path,), "unscored": unscored.reason, "dice": no_dice}
+    return _bare_row(name=path, role=export.kind, **told, **_measured(costs))
+
+
+def _bare_row(**known: Any) -> ModelRow:
+    """A row of which everything else is None."""
+    unknown = {field for field, info in ModelRow.model_fields.items() if info.is_required()}
+    return ModelRow.model_validate(dict.fromkeys(unknown) | known)
+
+
+def _measured(costs: Costs) -> dict[str, float | None]:
+    """What was measured here, under the names of its columns."""
+    return {
+        "milliseconds_per_slice": costs.latency.median_ms,
+        "milliseconds_per_slice_p95": costs.latency.p95_ms,
+        "slices_per_second": costs.latency.slices_per_second,
+        "peak_memory_mb": costs.peak_memory_mb,
+        "resident_mb": costs.resident_mb,
+        "file_size_mb": costs.file_size_mb,
+    }
 
 
 def against_reference(row: ModelRow, reference: ModelRow, *, is_first: bool) -> ModelRow:
@@ -110,7 +135,7 @@ def _paper(candidate: Candidate, evaluation: Evaluation, costs: Costs) -> PaperF
         experiment.data.dataset,
         evaluation.labels.values(),
         model.name,
-        costs.trunk,
+        costs.anatomy.trunk if costs.anatomy else None,
         model.num_blocks,
         model.decoder,
     )

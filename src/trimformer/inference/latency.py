@@ -20,6 +20,9 @@ ALONE = 3
 
 ROUNDS = 7
 
+PAUSE_SECONDS = 0.01
+"""Before each pass: threads of a library wait busily for more work for some milliseconds, and would slow the next."""
+
 
 @dataclass(frozen=True)
 class Latency:
@@ -59,6 +62,7 @@ def _in_turn(networks: Sequence[SizedNetwork], images: Sequence[Tensor]) -> list
 
 
 def _seconds(network: Network, images: Images) -> float:
+    time.sleep(PAUSE_SECONDS)
     begin = time.perf_counter()
     network(images)
     return time.perf_counter() - begin

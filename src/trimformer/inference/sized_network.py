@@ -22,6 +22,11 @@ class SizedNetwork:
         return cls(model_network(model), model.in_channels, model.image_size)
 
     def noise(self, count: int) -> Images:
-        """As many slices, the same each time, of intensities spread as standardised ones are."""
-        shape = (count, self.in_channels, self.image_size, self.image_size)
-        return torch.randn(shape, generator=torch.Generator().manual_seed(0))
+        """As many slices of `noise_slices` as this network takes."""
+        return noise_slices(count, self.in_channels, self.image_size)
+
+
+def noise_slices(count: int, in_channels: int, image_size: int) -> Images:
+    """Slices that are the same each time, of intensities spread as standardised ones are."""
+    shape = (count, in_channels, image_size, image_size)
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0))

@@ -68,6 +68,10 @@ class ModelRow(Frozen):
     """The run folder, relative to results.json; of several seeds the first."""
     runs: tuple[str, ...] = ()
     """The run folders of all seeds."""
+    exports: tuple[str, ...] = ()
+    """The files of all seeds, relative to results.json, where the model is an export; it then has no run folder."""
+    unscored: str = ""
+    """Why the model has no Dice, in words; empty where it has one."""
     seeds: tuple[int, ...] = ()
     reference: str | None = None
     """The row that changes and savings are counted against; None for the first row."""
@@ -83,7 +87,7 @@ class ModelRow(Frozen):
     surface: SurfaceSummary | None = None
     dice_change_percent: float | None
     versus_reference: PairedTest | None
-    milliseconds_per_slice: float | None
+    milliseconds_per_slice: float | None = None
     """Median time of one slice by itself on this machine, the models in turn in one process."""
     milliseconds_per_slice_p95: float | None = None
     """The time that 95 of 100 single slices stay under."""
@@ -95,6 +99,8 @@ class ModelRow(Frozen):
     """The same counted by the kernels that ran."""
     peak_memory_mb: float | None = None
     """The most that tensors held at once while a batch of 8 slices was segmented, weights included."""
+    resident_mb: float | None = None
+    """By how much a process of its own grew with the model and such a batch, as the operating system counts it."""
     file_size_mb: float | None = None
     """Of the file that the weights are in, in megabytes of 10^6 bytes."""
     paper: PaperFigures | None = None

@@ -28,8 +28,8 @@ def has_transformer(row: ModelRow) -> bool:
 
 
 def families(results: Results) -> list[Family]:
-    """The kinds of models with a transformer, in the order of their heads."""
-    shown = [row for row in results.models if has_transformer(row)]
+    """The kinds of trained models with a transformer, in the order of their heads; an export is no model of its own."""
+    shown = [row for row in results.models if has_transformer(row) and not row.exports]
     heads = {row.reference for row in shown} | {row.name for row in results.models[:1]}
     return [
         Family(row, tuple(other for other in shown if other.reference == row.name and other.name not in heads))

@@ -26,12 +26,22 @@ def _row_finding(row: ModelRow, results: Results) -> str:
     if row.role == "intensity":
         return f"Brightness alone, without a network, reaches a mean Dice of {number(row.dice.mean)}."
     several = len(families(results)) > 1
+    if row.unscored:
+        return f"{row.name} has costs, but no Dice: {row.unscored}"
     test = row.versus_reference
     if test is None:
         return f"{_subject(row, several)}: mean Dice {number(row.dice.mean)}, not compared with the reference."
-    against = row.reference if several and row.reference else "the reference"
+    against = row.reference if (several or row.exports) and row.reference else "the reference"
     numbers = f"mean Dice {number(row.dice.mean)}, {signed(test.mean_difference)} against {against}"
-    return f"{_subject(row, several)}: {numbers}{_interval_words(test)}. {_meaning(row, test, results.margin)}"
+    meaning = f"{_meaning(row, test, results.margin)}{_speed(row, results) if row.exports else ''}"
+    return f"{_subject(row, several)}: {numbers}{_interval_words(test)}. {meaning}"
+
+
+def _speed(row: ModelRow, results: Results) -> str:
+    """How many times as fast an export is as the model that it is compared with."""
+    times = {other.name: other.milliseconds_per_slice for other in results.models}
+    own, other = row.milliseconds_per_slice, times.get(row.reference or "")
+    return f" It takes {number(own, 1)} ms a slice, {row.reference} {number(other, 1)} ms." if own and other else ""
 
 
 def _subject(row: ModelRow, several: bool) -> str:

@@ -16,6 +16,9 @@ DIRECTIONS = (25, 155, -25, -155, 90, -90, 0, 180, 55, 125, -55, -125)
 STRAIGHT = 0.2
 """A direction with so small a cosine or sine is straight up or straight aside: the name is centred on it."""
 
+FAR = 20.0
+"""At this distance from its point a name is no longer read with it at a glance."""
+
 LED = 12.0
 """From this distance on a line leads from the point to its name."""
 
@@ -33,6 +36,11 @@ class Place:
     offset: tuple[float, float]
     align: tuple[str, str]
     covered: float = 0.0
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the name covers nothing and is near its point."""
+        return self.covered == 0 and hypot(*self.offset) < FAR
 
 
 def find_places(

@@ -45,6 +45,11 @@ def _controls_that_began_otherwise(results: Results) -> list[str]:
     ]
 
 
+def unscored_remarks(results: Results) -> list[str]:
+    """One sentence for each model of which the costs alone are told."""
+    return [f"{row.name} has costs, but no Dice: {row.unscored}" for row in results.models if row.unscored]
+
+
 def missing_controls(results: Results) -> str:
     """Which control nobody trained, in a sentence; empty where both stand in the table."""
     networks = [row for row in results.models if row.parameters is not None]

@@ -1,6 +1,8 @@
 """The chart of Dice against time: what a faster model gives up, and which models nobody needs."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -19,12 +21,18 @@ WIDE_RANGE = 4
 LONGEST = 40
 """Characters of a name that are written."""
 
-LINE_INCHES = 0.17
+LINE_INCHES = 0.19
+"""Of a name in the key."""
+
+ABOVE_KEY_INCHES = 0.7
 SMALL = "small"
 MARKER = 6
 """Half the width of a marker, in pixels."""
-BEHIND = {"color": MUTED, "markerfacecolor": "none", "markeredgecolor": MUTED}
-AHEAD = {"color": MODEL, "markerfacecolor": MODEL, "markeredgecolor": MODEL}
+MARKERS = {"": ("o", "trained run, in PyTorch"), ".onnx": ("s", "ONNX"), ".xml": ("D", "OpenVINO")}
+"""By the ending of an export's name."""
+
+BEHIND: dict[str, Any] = {"color": MUTED, "markerfacecolor": "none", "markeredgecolor": MUTED}
+AHEAD: dict[str, Any] = {"color": MODEL, "markerfacecolor": MODEL, "markeredgecolor": MODEL}
 
 
 def scored_and_timed(rows: Sequence[ModelRow]) -> list[ModelRow]:
@@ -51,7 +59,7 @@ def describe_trade_off(rows: Sequence[ModelRow]) -> str:
 def plot_trade_off(rows: Sequence[ModelRow]) -> Callable[[bool], Figure]:
     """How to draw mean Dice against the time of a slice, with 95 % interval, 95th percentile and the Pareto front.
 
-    Names stand beside their points; where they would cover something, numbers do, and the names beside the chart.
+    Names stand beside their points; where there is no room for them, numbers do, and the names beside the chart.
     """
     front = pareto_front(rows)
 
@@ -66,7 +74,7 @@ def plot_trade_off(rows: Sequence[ModelRow]) -> Callable[[bool], Figure]:
         axes.set_xlabel(
             "milliseconds a slice" if narrow else "milliseconds a slice on this machine, faster to the left"
         )
-        _explain(figure, narrow)
+        _explain(figure, {_ending(row) for row in rows}, narrow)
         _name_models(figure, axes, rows, front, narrow)
         return figure
 
@@ -85,13 +93,19 @@ def _draw_front(axes: Axes, front: Sequence[ModelRow]) -> None:
     axes.step(times, dice, where="post", color=MODEL, linewidth=1.4, alpha=0.55, solid_joinstyle="round", zorder=1.5)
 
 
-def _draw_model(axes: Axes, row: ModelRow, colours: dict[str, str]) -> None:
+def _draw_model(axes: Axes, row: ModelRow, colours: dict[str, Any]) -> None:
     (time, dice), line = _point(row), {"color": colours["color"], "linewidth": 1, "solid_capstyle": "butt"}
     if row.dice.ci95 is not None:
         axes.plot([time, time], row.dice.ci95, alpha=0.6, **line)
     if row.milliseconds_per_slice_p95 is not None:
         axes.plot([time, row.milliseconds_per_slice_p95], [dice, dice], linestyle=(0, (1, 1)), **line)
-    axes.plot([time], [dice], "o", markersize=7, markeredgewidth=1.5, zorder=3, **colours)
+    marker, _ = MARKERS[_ending(row)]
+    axes.plot([time], [dice], marker, markersize=7, markeredgewidth=1.5, zorder=3, **colours)
+
+
+def _ending(row: ModelRow) -> str:
+    ending = Path(row.exports[0]).suffix.lower() if row.exports else ""
+    return ending if ending in MARKERS else ""
 
 
 def _scale(axes: Axes, rows: Sequence[ModelRow]) -> None:
@@ -103,12 +117,14 @@ def _scale(axes: Axes, rows: Sequence[ModelRow]) -> None:
     axes.margins(x=0.12, y=0.12)
 
 
-def _explain(figure: Figure, narrow: bool) -> None:
+def _explain(figure: Figure, endings: set[str], narrow: bool) -> None:
+    kinds = [MARKERS[ending] for ending in MARKERS if ending in endings] if len(endings) > 1 else []
     entries = [
         Line2D([], [], marker="o", markersize=6, linewidth=1.4, label="Pareto front", **AHEAD),
         Line2D([], [], marker="o", markersize=6, linewidth=0, label="another is faster and no worse", **BEHIND),
         Line2D([], [], marker="|", markersize=11, color=MODEL, linewidth=0, label="95 % interval of the Dice"),
         Line2D([], [], color=MODEL, linewidth=1, linestyle=(0, (1, 1)), label="to the 95th percentile of time"),
+        *(Line2D([], [], marker=marker, markersize=6, linewidth=0, label=name, **BEHIND) for marker, name in kinds),
     ]
     figure.legend(handles=entries, loc="outside upper left", ncols=1 if narrow else 4, fontsize=SMALL, handlelength=1.8)
 
@@ -117,7 +133,7 @@ def _name_models(figure: Figure, axes: Axes, rows: Sequence[ModelRow], front: Se
     in_order = sorted(rows, key=_point)
     names = [_shortened(row.name) for row in in_order]
     places = _places(figure, axes, names, in_order, front)
-    if any(place.covered for place in places):
+    if not all(place.is_good for place in places):
         _draw_key(figure, names, narrow)
         names = [str(index) for index, _ in enumerate(names, 1)]
         places = _places(figure, axes, names, in_order, front)
@@ -128,10 +144,11 @@ def _name_models(figure: Figure, axes: Axes, rows: Sequence[ModelRow], front: Se
 def _draw_key(figure: Figure, names: Sequence[str], narrow: bool) -> None:
     """Numbers and names, beside a wide chart or below a narrow one, which grows by them."""
     key = [Line2D([], [], linewidth=0, label=f"{index}  {name}") for index, name in enumerate(names, 1)]
+    place: Literal["outside lower left", "outside right upper"]
     place = "outside lower left" if narrow else "outside right upper"
     figure.legend(handles=key, loc=place, fontsize=SMALL, handlelength=0, handletextpad=0)
     height, lines = figure.get_figheight(), LINE_INCHES * (len(names) + 1)
-    figure.set_figheight(height + lines if narrow else max(height, lines))
+    figure.set_figheight(height + lines if narrow else max(height, lines + ABOVE_KEY_INCHES))
 
 
 def _shortened(name: str) -> str:

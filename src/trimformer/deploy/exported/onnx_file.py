@@ -38,8 +38,9 @@ def open_onnx(file: Path) -> Deployed:
     carried = _carried(content, file)
     session, shapes = _session(content, file)
     _check_shapes(shapes, carried, file)
-    digest = hashlib.sha256(content).hexdigest()
-    return Deployed(carried.name, digest, carried.trained_on(), _network(session, carried, file))
+    digest, network = hashlib.sha256(content).hexdigest(), _network(session, carried, file)
+    made_of = carried.provenance.run_digest
+    return Deployed(carried.name, digest, carried.trained_on(), network, made_of, carried.precision)
 
 
 def _carried(content: bytes, file: Path) -> Carried:
@@ -82,6 +83,7 @@ def _session(content: bytes, file: Path) -> tuple[Any, dict[str, Any]]:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = SILENT
+    options.intra_op_num_threads = torch.get_num_threads()  # as the network has where torch computes it
     try:
         # Its fallback would try the same once more, and print that.
         session = onnxruntime.InferenceSession(

@@ -47,7 +47,8 @@ def open_openvino(file: Path) -> Deployed:
         network = openvino_network(model, carried.precision)
     except RuntimeError as error:
         raise UserError(RULE, f"{file}: {in_one_line(error)}", NEXT_STEP) from None
-    return Deployed(carried.name, digest, carried.trained_on(), network)
+    made_of = carried.provenance.run_digest
+    return Deployed(carried.name, digest, carried.trained_on(), network, made_of, carried.precision)
 
 
 def weights_file(file: Path) -> Path:

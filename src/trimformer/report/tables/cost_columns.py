@@ -36,8 +36,18 @@ def parameter_columns() -> list[ModelColumn]:
     ]
 
 
-def cost_columns() -> list[ModelColumn]:
-    """What one slice costs on this machine."""
+def time_column() -> ModelColumn:
+    """How long one slice takes."""
+    return Column(
+        "ms per slice",
+        "Time to segment one slice by itself on this machine, the models in turn in one process: the median; below, "
+        "the time that 95 of 100 slices stay under (p95).",
+        lambda row: Cell(number(row.milliseconds_per_slice, 1), _p95(row)),
+    )
+
+
+def cost_columns(*, resident: bool = False) -> list[ModelColumn]:
+    """What one slice costs on this machine; `resident` adds the memory of a process, which exports have as well."""
     return [
         Column(
             "MACs",
@@ -45,12 +55,7 @@ def cost_columns() -> list[ModelColumn]:
             "below, counted again from the kernels that ran.",
             lambda row: Cell(giga(row.multiply_accumulates), _by_kernel(row)),
         ),
-        Column(
-            "ms per slice",
-            "Time to segment one slice by itself on this machine, the models in turn in one process: the median; "
-            "below, the time that 95 of 100 slices stay under (p95).",
-            lambda row: Cell(number(row.milliseconds_per_slice, 1), _p95(row)),
-        ),
+        time_column(),
         Column(
             "Slices/s",
             "Slices segmented in a second on this machine, in batches of 8.",
@@ -58,15 +63,27 @@ def cost_columns() -> list[ModelColumn]:
         ),
         Column(
             "Peak MB",
-            "The most memory that tensors held at once while a batch of 8 slices was segmented, weights included.",
+            "The most memory that tensors held at once while a batch of 8 slices was segmented, weights included. Only "
+            "PyTorch tells it; an export has a dash.",
             lambda row: Cell(number(row.peak_memory_mb, 0)),
         ),
+        *([_resident_column()] if resident else []),
         Column(
             "File MB",
             "Size of the file that the weights are in, in megabytes of 10^6 bytes.",
             lambda row: Cell(number(row.file_size_mb, 1)),
         ),
     ]
+
+
+def _resident_column() -> ModelColumn:
+    return Column(
+        "Process MB",
+        "By how much a process of its own grew with the model, from before it was loaded to the most while a batch of "
+        "8 slices was segmented, as the operating system counts: measured alike for runs and exports, what the library "
+        "keeps for itself included. It is another measure than Peak MB, and larger.",
+        lambda row: Cell(number(row.resident_mb, 0)),
+    )
 
 
 def saved_by_decoder(row: ModelRow) -> float | None:

@@ -27,7 +27,7 @@ def write_csv(records: list[Mapping[str, Any]]) -> str:
 
 def _flat(results: Results, row: ModelRow) -> dict[str, Any]:
     record = {"dataset": results.dataset} | row.model_dump(exclude={"dice", "surface", "versus_reference", "paper"})
-    record |= {"runs": " ".join(row.runs), "seeds": " ".join(map(str, row.seeds))}
+    record |= {"runs": " ".join(row.runs), "exports": " ".join(row.exports), "seeds": " ".join(map(str, row.seeds))}
     record |= {"parameters_saved_by_decoder_percent": saved_by_decoder(row)}
     return record | _dice(row) | _surface(row) | _test(row) | _paper(row)
 
