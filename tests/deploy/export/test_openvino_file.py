@@ -88,9 +88,17 @@ def test_in_int8_the_same_pixels_get_the_same_labels_from_a_file_of_a_third(
     logits, expected = network(images), model_network(subject.model)(images)
     assert float((logits.argmax(1) == expected.argmax(1)).float().mean()) > 0.95
     assert not torch.allclose(logits, expected, atol=1e-4)
+    integers = [op for op in load_openvino().Core().read_model(tmp_path / "made.xml").get_ops() if _is_rounding(op)]
+    made_of = {op.input_value(0).get_node().get_type_name() for op in integers}
+    assert len(integers) > 10
+    assert not made_of & {"Parameter", "Broadcast"}, "the image itself is rounded"
     assert (tmp_path / "made.bin").stat().st_size < 0.35 * subject.run.weights_file.stat().st_size
     with pytest.raises(UserError, match=r"keep the label.*training slices.*--precision fp32"):
         refuse_other_labels(subject, lambda images: network(-images), images)
+
+
+def _is_rounding(operation: Any) -> bool:
+    return bool(operation.get_type_name() == "FakeQuantize")
 
 
 def test_nobody_is_told_that_it_was_used() -> None:
