@@ -203,6 +203,14 @@ def test_another_model_has_its_own_scores_and_gaps(page: Page) -> None:
     assert page.locator("#patient option").nth(1).inner_text() == HOSTILE
 
 
+BAR_INSIDE = """() => {
+  const bar = document.getElementById("bar").getBoundingClientRect();
+  const stage = document.getElementById("stage").getBoundingClientRect();
+  return Math.abs(bar.left - stage.left) < 20 && bar.bottom <= stage.bottom;
+}"""
+"""At the left, where the axial plane lies in every layout."""
+
+
 def test_a_bar_says_how_large_things_are(page: Page) -> None:
     picture(page)
     assert page.inner_text("#bar") == "20 mm"
@@ -218,6 +226,7 @@ def test_it_is_readable_wide_and_narrow(
     page = graphics.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     opened = Opened(page, address, ready=" mm: ")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate(BAR_INSIDE)
     assert page.evaluate(LOW_CONTRAST) == []
     assert page.evaluate(UNNAMED) == []
     assert opened.noise == []

@@ -74,6 +74,7 @@ function arrangePlanes(planes, stage) {
   stage.style.setProperty("--aspect", aspect.toFixed(4));
   const pixel = (wide ? 2 * across + deep : across + deep) / stage.clientWidth;
   Object.assign(planes.opts, { crosshairWidth: 1.5 * pixel, crosshairGap: 8 * pixel });
+  planes.resizeListener();  // the canvas has the stage's new shape now, not when its observer is told
   planes.setMultiplanarLayout(wide ? AXIAL_CORONAL_SAGITTAL : TWO_ABOVE_ONE);
 }
 
