@@ -18,8 +18,11 @@ Network = Callable[[Images], Scores]
 Predictor = Callable[[PatientSlices], UInt8[np.ndarray, "x y z"]]
 """Anything that draws labels on a patient: a network, a mixture of intensities, a person."""
 
-BATCH_SIZE = 16
-"""Slices of a forward pass. How many there are changes the last bits of what some kernels give."""
+BATCH_SIZE = 4
+"""Slices of a forward pass: few, since a base decoder takes 0.1 GiB for each, and a processor is no faster with more.
+
+How many there are changes the last bits of what some kernels give.
+"""
 
 
 def model_network(model: nn.Module) -> Network:
