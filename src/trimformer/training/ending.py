@@ -1,5 +1,7 @@
 """How a training that is asked to end leaves."""
 
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,13 +21,27 @@ def ended_cleanly(trainer: L.Trainer, saved: Path) -> Iterator[None]:
         KeyboardInterrupt: Ctrl-C was pressed; the step was left, and the last checkpoint counts.
     """
     try:
-        yield
+        with _sigterm_left_to_lightning():
+            yield
     except SIGTERMException:
         raise _terminated(trainer, saved) from None
     except SystemExit as left:
         raise KeyboardInterrupt from left
     if trainer.received_sigterm:  # after the last step
         raise _terminated(trainer, saved)
+
+
+@contextmanager
+def _sigterm_left_to_lightning() -> Iterator[None]:
+    """Lightning calls whoever listened to SIGTERM before it too, and Ray, for one, leaves in the middle of the step."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL) or signal.SIG_DFL  # None: nobody of Python's
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _terminated(trainer: L.Trainer, saved: Path) -> TerminatedError:
