@@ -45,6 +45,11 @@ def test_the_lists_of_a_table_are_combined_and_name_the_runs_the_seed_last(tmp_p
     assert runs[2].varied == {"model.num_blocks": 3, "seed": 0}
 
 
+def test_a_table_of_several_models_is_called_after_the_study(tmp_path: Path) -> None:
+    runs = combined(tmp_path, '[[run]]\nmodel.name = ["unetr", "cats"]\nmodel.num_blocks = [0, 3]\n')
+    assert [run.name for run in runs] == ["made-unetr-0", "made-unetr-3", "made-cats-0", "made-cats-3"]
+
+
 def test_runs_share_nothing_that_one_of_them_could_change(tmp_path: Path) -> None:
     one, other = combined(tmp_path, "[training]\nepochs = 1\n[[run]]\nseed = [0, 1]\n")
     one.document["training"]["epochs"] = 9

@@ -62,7 +62,7 @@ def combine(study: StudyFile) -> tuple[StudyRun, ...]:
 
 def _runs_of(table: RunTable, study: StudyFile) -> Iterator[StudyRun]:
     merged = _merged(study.base, table.changes)
-    name = table.name or str(merged.get("model", {}).get("name", "unetr"))
+    name = table.name or _name_of_model(merged) or study.name
     lists = dict(_lists_to_combine(merged, Experiment))
     empty = [key for key, values in lists.items() if not values]
     if empty:
@@ -74,6 +74,12 @@ def _runs_of(table: RunTable, study: StudyFile) -> Iterator[StudyRun]:
             _put(document, key, value)
         full_name = _run_name(name, varied)
         yield StudyRun(full_name, name, varied, document | {"name": full_name}, study.place(table))
+
+
+def _name_of_model(document: dict[str, Any]) -> str | None:
+    """None where it is a list: then each run says its own."""
+    name = document.get("model", {}).get("name", "unetr")
+    return None if isinstance(name, list) else str(name)
 
 
 def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
