@@ -14,8 +14,12 @@ from trimformer.models.vit import TokenMap, VisionTransformer
 TRUNK_UNITS = {16: (3, 4, 9), 8: (3, 4)}
 """Bottleneck units of each trunk stage, by patch size: the trunk ends at the stride of the patches."""
 
-DECODER_WIDTHS = {16: (256, 128, 64, 16), 8: (128, 64, 16)}
-"""Channels after each doubling of the grid, by patch size."""
+DECODER_WIDTHS = {16: (256, 128, 64), 8: (128, 64)}
+"""Channels after each doubling of the grid but the last, by patch size."""
+
+LAST_WIDTH = 16
+"""Channels after the last doubling, at every size: divided like the others they would be 4 at `tiny`, and that network
+does not learn in epochs in which this one is done (docs/cpu-recipes.md)."""
 
 
 class TransUNet(SegmentationModel):
@@ -59,7 +63,7 @@ class TransUNet(SegmentationModel):
             num_taps=1,
         )
         self.decoder = CascadedUpsampler(widths, self.trunk.skip_widths, DECODER_WIDTHS[patch_size])
-        self.head = logits_head(widths.channels(16), num_classes)
+        self.head = logits_head(LAST_WIDTH, num_classes)
 
     def forward(self, images: Images) -> Logits:
         """Logits (batch, classes, rows, columns) of images (batch, channels, rows, columns)."""
@@ -74,7 +78,7 @@ class CascadedUpsampler(nn.Module):
     def __init__(self, size: Size, skip_widths: Sequence[int], base_widths: Sequence[int]) -> None:
         super().__init__()
         first_width = size.channels(512)
-        widths = [size.channels(width) for width in base_widths]
+        widths = [*(size.channels(width) for width in base_widths), LAST_WIDTH]
         self.first = conv_norm_relu(size.token_width, first_width)
         self.upsample = nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True)
         self.steps = nn.ModuleList(
