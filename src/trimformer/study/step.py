@@ -13,8 +13,8 @@ from trimformer.training.loss import dice_cross_entropy
 from trimformer.training.precision import lightning_precision
 from trimformer.training.recomputation import recompute_blocks
 
-MOST_STEPS, ENOUGH_SECONDS = 5, 2.0
-"""So many steps are timed, and no further one after so many seconds."""
+MOST_STEPS, ENOUGH_SECONDS = 10, 4.0
+"""So many steps are timed, and no further one after so many seconds; the first ones still ask for memory."""
 
 
 class StepTimes:
