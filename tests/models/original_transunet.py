@@ -20,7 +20,7 @@ HYBRID = "transformer.embeddings.hybrid_model"
 def shapes(
     num_classes: int, num_blocks: int, grid: int, width: int, divisor: int
 ) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Every key of an official checkpoint with its shape; `divisor` narrows the convolutions."""
+    """Every key of an official checkpoint with its shape; `divisor` narrows all convolutions but the last."""
     root = 64 // divisor
     yield f"{HYBRID}.root.conv.weight", (root, 3, 7, 7)
     yield from _norm(f"{HYBRID}.root.gn", root)
@@ -59,7 +59,7 @@ def _unit_shapes(unit: str, before: int, after: int) -> Iterator[tuple[str, tupl
 
 
 def _decoder_shapes(num_classes: int, width: int, divisor: int) -> Iterator[tuple[str, tuple[int, ...]]]:
-    first, *widths = (channels // divisor for channels in (512, 256, 128, 64, 16))
+    first, *widths = (*(channels // divisor for channels in (512, 256, 128, 64)), 16)
     skips = [channels // divisor for channels in (512, 256, 64, 0)]
     yield from _conv_norm("decoder.conv_more", width, first)
     for index, (before, skip, after) in enumerate(zip([first, *widths[:-1]], skips, widths, strict=True)):

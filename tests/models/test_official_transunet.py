@@ -64,7 +64,7 @@ def test_another_image_size_resamples_the_positions_alone(checkpoint: Path) -> N
 @pytest.mark.parametrize(
     ("settings", "key", "shapes"),
     [
-        ({"num_classes": 4}, "segmentation_head.0.weight", "(3, 4, 3, 3) in the file, shape (4, 4, 3, 3)"),
+        ({"num_classes": 4}, "segmentation_head.0.weight", "(3, 16, 3, 3) in the file, shape (4, 16, 3, 3)"),
         ({"size": "small"}, "hybrid_model.root.conv.weight", "(16, 3, 7, 7) in the file, shape (32, 3, 7, 7)"),
         ({"num_blocks": 3}, "transformer.encoder.layer.2.attention_norm.weight", "nothing in the file, shape (192,)"),
         ({"patch_size": 8}, "body.block3.unit1.conv1.weight", "shape (64, 128, 1, 1) in the file, nothing"),

@@ -97,7 +97,7 @@ def test_models_that_differ_in_seed_and_weights_alone_are_timed_once(timed: list
 
 
 def test_the_time_of_a_step_is_its_best(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = iter([0.0, 1.5, 2.0, 2.5, 3.0, 9.0])  # after steps of 1.5 and 0.5 seconds enough is timed
+    clock = iter([0.0, 3.5, 4.0, 4.5, 5.0, 9.0])  # after steps of 3.5 and 0.5 seconds enough is timed
     monkeypatch.setattr("trimformer.study.step.time.perf_counter", lambda: next(clock))
     taken: list[int] = []
     assert step._best_seconds(lambda: taken.append(1)) == 0.5
