@@ -55,7 +55,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "grid.toml"
         file.write_text(STUDY.format(epochs=given.epochs))
-        figures = [of_this_machine(file), of_ray(file)]
+        figures = [of_this_machine(file), *of_ray(file)]
     if given.json:
         print(json.dumps([figure.__dict__ | {"holds": figure.holds} for figure in figures], indent=2))
     else:
@@ -66,22 +66,26 @@ def main() -> None:
 def of_this_machine(file: Path) -> Figure:
     """Two processes beside one; the server that forks them and the prepared patients are there before."""
     seconds(lambda: run(file, "warm", on_this_machine(), only="*-seed0"))
-    ratio = compared(file, "here", on_this_machine)
+    _, ratio = compared(file, "here", on_this_machine)
     return Figure(f"{WORKERS} processes on {WORKERS} cores, in times of ideal", ratio, 1.1, is_floor=False)
 
 
-def of_ray(file: Path) -> Figure:
+def of_ray(file: Path) -> list[Figure]:
     """Two tasks beside one; each begins with a Python of its own that imports the libraries, and so does one alone."""
     with ray_cluster() as address:
-        ratio = compared(file, "ray", lambda _: on_ray(address))
-    return Figure(f"{WORKERS} Ray tasks on {WORKERS} cores, in times of ideal", ratio, 1.1, is_floor=False)
+        alone, ratio = compared(file, "ray", lambda _: on_ray(address))
+    return [
+        Figure(f"{WORKERS} Ray tasks on {WORKERS} cores, in times of ideal", ratio, 1.1, is_floor=False),
+        Figure("seconds of one such run alone on Ray, its start counted", alone, 60, is_floor=False),
+    ]
 
 
-def compared(file: Path, place: str, executor: Callable[[int], Executor]) -> float:
-    """Seconds of all runs side by side over the ideal, half of their sum alone."""
+def compared(file: Path, place: str, executor: Callable[[int], Executor]) -> tuple[float, float]:
+    """Mean seconds of a run alone, and those of all runs side by side over the ideal."""
     alone = [seconds(lambda: run(file, f"{place}-{seed}", executor(1), f"*-seed{seed}")) for seed in range(2)]  # noqa: B023
     together = seconds(lambda: run(file, place, executor(WORKERS)))
-    return together / (4 * sum(alone) / len(alone) / WORKERS)
+    mean = sum(alone) / len(alone)
+    return mean, together / (4 * mean / WORKERS)
 
 
 def run(file: Path, folder: str, execute: Executor, only: str | None = None) -> None:

@@ -7,7 +7,6 @@ turn, the best bfloat16 matrix product is looked for and the same model takes a 
 
 import argparse
 import logging
-import math
 import sys
 import tempfile
 import warnings
@@ -45,7 +44,6 @@ EPOCH = 160
 """Steps of an epoch, which writes one checkpoint: IBSR 18's 1280 training slices in batches of 8."""
 PRODUCTS = ((1568, 3072, 768), (2048, 2048, 2048), (4096, 4096, 4096), (12544, 1024, 1024))
 """Rows, columns and inner length of the matrix products; the first is an MLP's on the tokens of a batch."""
-SECONDS_OF_PRODUCTS = 1.0
 FETCHING, STEPPING = "[_TrainingEpochLoop].train_dataloader_next", "run_training_batch"
 """What Lightning's profiler calls waiting for a batch and working on it."""
 
@@ -130,18 +128,12 @@ def plain_step(model: nn.Module, image_size: int) -> Callable[[], object]:
     return step
 
 
-def product_rate(shape: tuple[int, int, int]) -> float:
-    """Operations a second of a bfloat16 matrix product, a multiplication and an addition being two.
-
-    Over a time like that of a step: a virtual core is much faster for some milliseconds than it is for a second.
-    """
+def product_rate(shape: tuple[int, int, int], repetitions: int = 3) -> float:
+    """Operations a second of the best of some bfloat16 matrix products; a multiplication and an addition are two."""
     rows, columns, inner = shape
     left, right = torch.randn(rows, inner, dtype=torch.bfloat16), torch.randn(inner, columns, dtype=torch.bfloat16)
-    product = left @ right
-    once = seconds(lambda: torch.mm(left, right, out=product))
-    count = math.ceil(SECONDS_OF_PRODUCTS / once)
-    taken = seconds(lambda: [torch.mm(left, right, out=product) for _ in range(count)])
-    return 2 * rows * columns * inner * count / taken
+    best = min(seconds(lambda: left @ right) for _ in range(repetitions))
+    return 2 * rows * columns * inner / best
 
 
 def made_patient(folder: Path, count: int, image_size: int) -> PatientSlices:

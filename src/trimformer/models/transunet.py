@@ -19,7 +19,7 @@ DECODER_WIDTHS = {16: (256, 128, 64), 8: (128, 64)}
 
 LAST_WIDTH = 16
 """Channels after the last doubling, at every size: divided like the others they would be 4 at `tiny`, and that network
-does not learn in epochs in which this one is done (docs/cpu-recipes.md)."""
+had not learned after two epochs, where this one had after one (docs/cpu-recipes.md)."""
 
 
 class TransUNet(SegmentationModel):
