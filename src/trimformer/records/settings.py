@@ -182,6 +182,9 @@ class TrainingSettings(Settings):
     accumulate: int = Field(1, ge=1, description="batches whose gradients are averaged before one step is taken")
     learning_rate: float = Field(1e-4, gt=0)
     weight_decay: float = Field(0.0, ge=0)
+    beta2: float = Field(
+        0.999, ge=0, lt=1, description="how slowly AdamW forgets how large gradients were: over 1 / (1 - beta2) steps"
+    )
     schedule: Literal["constant", "one_cycle", "cosine", "polynomial"] = Field(
         "constant", description="the learning rate over all epochs; the last two fall to 0"
     )

@@ -20,6 +20,9 @@ from trimformer.training.shares import BatchesInTurn
 Sample = Sequence[Tensor]
 """Images (batch, 1, rows, columns) and labels (batch, rows, columns)."""
 
+MOMENTUM = 0.9
+"""AdamW's first beta, as everywhere."""
+
 RANK_SEEDS = (1 << 40) + 1_000_003_000_017
 """How far apart the seeds of dropout in two processes are; the first has those of a training in one process."""
 
@@ -89,7 +92,11 @@ class SegmentationTask(L.LightningModule):
         """AdamW, and the schedule of its learning rate; Lightning counts the steps of the whole training."""
         settings = self._settings
         optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+            self.model.parameters(),
+            lr=settings.learning_rate,
+            betas=(MOMENTUM, settings.beta2),
+            weight_decay=settings.weight_decay,
+            fused=True,
         )
         if not needs_schedule(settings):
             return optimizer

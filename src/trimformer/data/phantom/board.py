@@ -10,7 +10,7 @@ GRID = 14
 NUM_CLASSES = 4
 
 NAMES = 4
-"""Of the signposts of each level: as many as classes, so that each level leads to each class once."""
+"""Of the signposts of each level."""
 
 SIGNPOST_ROWS = range(7)
 QUESTION_ROWS = range(10, GRID)
@@ -53,20 +53,21 @@ def name_symbol(level: int, place: int) -> int:
 def draw_board(random: np.random.Generator, hops: int) -> Board:
     """Draw one slice with questions of 1 to `hops` hops (all of 0 where `hops` is 0).
 
-    The same symbols stand on every slice, as often. Signposts of level 0 show a class, those of level l a name of
-    level l - 1, and a question of n hops a name of level n - 1. Signposts of one name show the same. Only which name
-    shows what is drawn, and where all lie; the board is then turned and mirrored at random.
+    On every slice the same names stand as often, and as many questions show each. Signposts of level 0 show a class,
+    those of level l a name of level l - 1, and a question of n hops a name of level n - 1. Signposts of one name show
+    the same, which is drawn for each name by itself, so that two names may show the same and nobody a third. Then it is
+    drawn where all lie, and the board is turned and mirrored.
     """
     board = Board(*np.zeros((4, GRID, GRID), np.uint8))
     shown = [np.arange(1, 1 + NUM_CLASSES)]
     ends = [shown[0]]
     signposts = np.array_split(_shuffled_cells(random, SIGNPOST_ROWS), hops) if hops else []
     for level, cells in enumerate(signposts):
-        order = random.permutation(NAMES)
+        drawn = random.integers(len(shown[-1]), size=NAMES)
         names = np.array([name_symbol(level, place) for place in range(NAMES)])
-        _put(board, cells, names, shown[-1][order], ends[-1][order], level)
+        _put(board, cells, names, shown[-1][drawn], ends[-1][drawn], level)
         shown.append(names)
-        ends.append(ends[-1][order])
+        ends.append(ends[-1][drawn])
     for needed, cells in _questions(random, hops):
         _put(board, cells, np.full(NAMES, QUESTION), shown[needed], ends[needed], needed)
     return _turned(board, random)

@@ -16,7 +16,7 @@ LABELS = {value: f"class_{value}" for value in range(1, 1 + NUM_CLASSES)}
 
 NOTE = "These are no patients but drawn riddles: the class of a patch stands at the end of a chain of pointers."
 
-VERSION = 1
+VERSION = 2
 """To be raised when the drawing changes in any way."""
 
 HOPS = 1

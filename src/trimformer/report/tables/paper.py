@@ -18,6 +18,7 @@ RECIPE = (
     "accumulate",
     "learning_rate",
     "weight_decay",
+    "beta2",
     "schedule",
     "warmup_epochs",
     "patience",
