@@ -10,7 +10,7 @@ GRID = 14
 NUM_CLASSES = 4
 
 NAMES = 4
-"""Of the signposts of each level."""
+"""Of the signposts of each level: as many as there are symbols for them to show."""
 
 SIGNPOST_ROWS = range(7)
 QUESTION_ROWS = range(10, GRID)
@@ -55,15 +55,15 @@ def draw_board(random: np.random.Generator, hops: int) -> Board:
 
     On every slice the same names stand as often, and as many questions show each. Signposts of level 0 show a class,
     those of level l a name of level l - 1, and a question of n hops a name of level n - 1. Signposts of one name show
-    the same, which is drawn for each name by itself, so that two names may show the same and nobody a third. Then it is
-    drawn where all lie, and the board is turned and mirrored.
+    the same. Only which name shows what is drawn, two of each level showing the same, and where all lie; the board is
+    then turned and mirrored at random.
     """
     board = Board(*np.zeros((4, GRID, GRID), np.uint8))
     shown = [np.arange(1, 1 + NUM_CLASSES)]
     ends = [shown[0]]
     signposts = np.array_split(_shuffled_cells(random, SIGNPOST_ROWS), hops) if hops else []
     for level, cells in enumerate(signposts):
-        drawn = random.integers(len(shown[-1]), size=NAMES)
+        drawn = _two_alike(random)
         names = np.array([name_symbol(level, place) for place in range(NAMES)])
         _put(board, cells, names, shown[-1][drawn], ends[-1][drawn], level)
         shown.append(names)
@@ -71,6 +71,17 @@ def draw_board(random: np.random.Generator, hops: int) -> Board:
     for needed, cells in _questions(random, hops):
         _put(board, cells, np.full(NAMES, QUESTION), shown[needed], ends[needed], needed)
     return _turned(board, random)
+
+
+def _two_alike(random: np.random.Generator) -> np.ndarray:
+    """Which of four symbols each name shows: two names the same one, so that nobody shows a fourth.
+
+    With a permutation the mean over all signposts would be the same on every slice. Then nothing tells a network that
+    begins by looking everywhere to look there, nor what to take from there, and the second hop is not found.
+    """
+    drawn = random.permutation(NAMES)
+    drawn[0] = drawn[1]
+    return random.permutation(drawn)
 
 
 def _questions(random: np.random.Generator, hops: int) -> list[tuple[int, np.ndarray]]:
