@@ -12,6 +12,7 @@ from trimformer.study.costs import DataCost, settings_without_weights
 from trimformer.training.loss import dice_cross_entropy
 from trimformer.training.precision import lightning_precision
 from trimformer.training.recomputation import recompute_blocks
+from trimformer.training.written_out import write_out_attention
 
 MOST_STEPS, ENOUGH_SECONDS = 10, 4.0
 """So many steps are timed, and no further one after so many seconds; the first ones still ask for memory."""
@@ -40,15 +41,16 @@ def _training_step(experiment: Experiment, data: DataCost) -> Callable[[], None]
     model = model.to(device).to(memory_format=torch.channels_last)
     if settings.checkpoint_blocks:
         recompute_blocks(model)
+    precision = lightning_precision(settings.precision)
+    write_out_attention(model, device, precision)
     optimizer = torch.optim.AdamW(model.parameters(), fused=True)
     side = model.image_size
     images = torch.randn(settings.batch_size, data.in_channels, side, side, device=device)
     images = images.to(memory_format=torch.channels_last)
     labels = torch.randint(data.num_classes or 1, (settings.batch_size, side, side), device=device)
-    is_bf16 = lightning_precision(settings.precision) == "bf16-mixed"
 
     def step() -> None:
-        with torch.autocast(device.type, torch.bfloat16, enabled=is_bf16):
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16-mixed"):
             logits = model(images)
         optimizer.zero_grad()
         dice_cross_entropy(logits.float(), labels).backward()

@@ -16,6 +16,7 @@ from trimformer.training.distillation import Distillation
 from trimformer.training.loss import dice_cross_entropy
 from trimformer.training.schedules import learning_rate_schedule, needs_schedule
 from trimformer.training.shares import BatchesInTurn
+from trimformer.training.written_out import write_out_attention
 
 Sample = Sequence[Tensor]
 """Images (batch, 1, rows, columns) and labels (batch, rows, columns)."""
@@ -50,6 +51,10 @@ class SegmentationTask(L.LightningModule):
         self._distillation = distillation
         self._overlap: list[Tensor] = []
         self._selection_loss: list[Tensor] = []
+
+    def on_fit_start(self) -> None:
+        """The device and the number format are known by now."""
+        write_out_attention(self.model, self.device, self.trainer.precision)
 
     def on_train_epoch_start(self) -> None:
         """Whoever called `train()` on the model has set its BatchNorm free."""
