@@ -35,7 +35,7 @@ def draw_slice(axes: Axes, hops: int, random: np.random.Generator) -> None:
     axes.imshow(paint_image(board, random), cmap="gray")
     shown = np.ma.masked_equal(labels, 0)
     axes.imshow(shown, cmap=CLASS_COLOURS, alpha=0.35, vmin=1, vmax=NUM_CLASSES)
-    row, column = random.choice(np.argwhere(board.questions))
+    row, column = random.choice(np.argwhere(board.questions & (board.hops == hops)))
     way = [((c + 0.5) * PATCH, (r + 0.5) * PATCH) for r, c in chain(board, (int(row), int(column)), random)]
     axes.plot(*way[0], "o", color=WAY, markersize=6)
     for start, end in pairwise(way):
