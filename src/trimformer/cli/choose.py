@@ -19,7 +19,7 @@ def choose(
     criterion: Annotated[
         str,
         typer.Option(
-            help="Who chooses: rule, distance, entropy, cka, block-influence, identity-ablation, causal-radius, fixed; "
+            help="Who chooses: rule, distance, entropy, cka, block-influence, identity-ablation, causal-radius, far-sighted, fixed; "
             "or all, as a table. With --verify: who proposes.",
         ),
     ] = "rule",

@@ -37,9 +37,9 @@ def test_labels_are_the_ends_of_the_pointers(hops: int) -> None:
 def test_as_many_questions_of_each_number_of_hops_show_each_symbol(hops: int, questions: dict[int, int]) -> None:
     for board in boards(hops):
         asked = Counter(zip(board.hops[board.questions].tolist(), board.says[board.questions].tolist(), strict=True))
-        assert Counter({needed: len([key for key in asked if key[0] == needed]) for needed in questions}) == dict.fromkeys(
-            questions, NAMES
-        )
+        assert Counter(
+            {needed: len([key for key in asked if key[0] == needed]) for needed in questions}
+        ) == dict.fromkeys(questions, NAMES)
         assert all(count == questions[needed] for (needed, _), count in asked.items())
 
 

@@ -3,7 +3,7 @@
 from trimformer.depth.criteria.criterion import Criterion
 from trimformer.depth.criteria.fixed import FIXED
 from trimformer.depth.criteria.of_attention import DISTANCE, ENTROPY
-from trimformer.depth.criteria.of_remaining_dice import CAUSAL_RADIUS, IDENTITY_ABLATION
+from trimformer.depth.criteria.of_remaining_dice import CAUSAL_RADIUS, FAR_SIGHTED, IDENTITY_ABLATION
 from trimformer.depth.criteria.of_states import BLOCK_INFLUENCE, CKA
 from trimformer.depth.criteria.of_the_field import RULE
 from trimformer.records.errors import UserError
@@ -18,6 +18,7 @@ CRITERIA: dict[str, Criterion] = {
     "block-influence": BLOCK_INFLUENCE,
     "identity-ablation": IDENTITY_ABLATION,
     "causal-radius": CAUSAL_RADIUS,
+    "far-sighted": FAR_SIGHTED,
     "fixed": FIXED,
 }
 """Name -> criterion. A new one is a `Criterion` in a file of this room and a line here."""

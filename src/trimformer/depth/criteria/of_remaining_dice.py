@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from trimformer.depth.criteria.along_depths import Curve, along_depths
+from trimformer.depth.criteria.along_depths import Curve, along_depths, counting
 from trimformer.depth.criteria.criterion import Criterion, ModelMeasures
 from trimformer.depth.evidence import Estimate
 from trimformer.records.errors import UserError
@@ -59,4 +59,14 @@ CAUSAL_RADIUS = Criterion(
     source="ours: attention beyond a radius is masked in one block at a time",
     reads=("causal_radius",),
     decide=along_depths(_with_the_next_near_sighted, _loses_less, lasting=True, ends=True),
+)
+
+FAR_SIGHTED = Criterion(
+    title="number of blocks whose far attention the Dice depends on",
+    threshold=0.01,
+    threshold_of="a lower bound above minus",
+    others=OTHERS,
+    source="ours: as causal-radius, but the blocks that lose Dice are counted, wherever they stand",
+    reads=("causal_radius",),
+    decide=counting(_with_the_next_near_sighted, _loses_less),
 )
