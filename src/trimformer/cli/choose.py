@@ -19,8 +19,8 @@ def choose(
     criterion: Annotated[
         str,
         typer.Option(
-            help="Who chooses: rule, distance, entropy, cka, block-influence, identity-ablation, causal-radius, far-sighted, fixed; "
-            "or all, as a table. With --verify: who proposes.",
+            help="Who chooses: rule, distance, entropy, cka, block-influence, identity-ablation, causal-radius, "
+            "far-sighted, fixed; or all, as a table. With --verify: who proposes.",
         ),
     ] = "rule",
     verify: Annotated[

@@ -18,6 +18,7 @@ def write_out_attention(model: nn.Module, device: torch.device, precision: str) 
     float32, and on other devices, the fused one is kept.
 
     Args:
+        model: A network that is about to be trained; one without a transformer of ours stays as it is.
         device: Where it trains.
         precision: Lightning's name of the number format.
     """

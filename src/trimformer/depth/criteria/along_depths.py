@@ -107,7 +107,8 @@ def _counted_reason(passes: Passes, curve: Curve, found: int | None, criterion: 
     counted = _not_passing(curve, passes, criterion.threshold)
     told = counted or [min(curve.items(), key=lambda item: item[1].mean)]
     sentences = "; ".join(_sentence(curve, *item) for item in told)
-    return f"{found} of {len(curve.estimates)}. {sentences}; not counted: {criterion.threshold_of} {criterion.threshold:g}."
+    rule = f"{criterion.threshold_of} {criterion.threshold:g}"
+    return f"{found} of {len(curve.estimates)}. {sentences}; not counted: {rule}."
 
 
 def _reason(curve: Curve, found: int | None, criterion: Criterion, *, lasting: bool) -> str:
