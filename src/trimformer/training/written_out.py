@@ -3,6 +3,7 @@
 from math import prod
 
 import torch
+from timm.layers import Attention
 from torch import nn
 
 from trimformer.models.vit import VisionTransformer
@@ -26,5 +27,6 @@ def write_out_attention(model: nn.Module, device: torch.device, precision: str) 
         return
     for module in model.modules():
         if isinstance(module, VisionTransformer) and prod(module.grid_size) <= MOST_TOKENS:
-            for block in module.blocks:
-                block.attn.fused_attn = False
+            for attention in module.modules():
+                if isinstance(attention, Attention):
+                    attention.fused_attn = False
