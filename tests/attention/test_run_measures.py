@@ -1,4 +1,5 @@
 import json
+import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -103,7 +104,7 @@ def test_slices_are_spread_over_those_with_a_label(trained_run: RunFolder) -> No
     for patient, batch in zip(patients, spread_slices(patients, 3), strict=True):
         assert patient.labels is not None and batch.labels is not None  # noqa: PT018 - both narrow a type
         labelled = np.flatnonzero(np.asarray(patient.labels).any(axis=(1, 2)))
-        every = [int(labelled[round(place * (len(labelled) - 1))]) for place in (0.25, 0.5, 0.75)]
+        every = [int(labelled[math.floor(part * len(labelled))]) for part in (1 / 6, 3 / 6, 5 / 6)]
         expected = torch.cat([patient.image_tensor(slice(index, index + 1)) for index in every])
         assert batch.images.numpy() == pytest.approx(expected.numpy())
         assert batch.patient_ids == (patient.patient_id,) * 3

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from trimformer.depth.criteria.criterion import ModelMeasures
-from trimformer.records.causal_radius import CausalRadius
+from trimformer.records.far_sight import FarSight
 from trimformer.records.patient_measures import PatientMeasures
 from trimformer.records.profile import AttentionProfile
 from trimformer.records.skipped_blocks import SkippedBlocks
@@ -58,9 +58,9 @@ class Made(ModelMeasures):
         return skipped
 
     @property
-    def causal_radius(self) -> CausalRadius:
-        radius: CausalRadius = self.given["causal_radius"]
-        return radius
+    def far_sight(self) -> FarSight:
+        far_sight: FarSight = self.given["far_sight"]
+        return far_sight
 
 
 def with_attention(measure: str, means: list[float], patients: int = PATIENTS) -> Made:
@@ -84,11 +84,14 @@ def with_skipped_blocks(change: list[float]) -> Made:
     return Made(given={"skipped_blocks": SkippedBlocks(patient_ids(), NAMES, dice)})
 
 
-def with_causal_radius(changes: dict[float, list[float]]) -> Made:
-    """The change of Dice when each block alone sees no further than a radius."""
-    only = 0.8 + np.stack([spread(change) for change in changes.values()], axis=1)
-    record = CausalRadius(patient_ids(), tuple(changes), NAMES, 0, np.full(PATIENTS, 0.8), only, only)
-    return Made(given={"causal_radius": record})
+def with_near_sighted(alone: list[float], remaining: list[float] | None = None) -> Made:
+    """The change of Dice with each block alone near-sighted, and with all but 0, 1, 2 and 3 blocks."""
+    changed = spread(alone if remaining is None else remaining)
+    order = (3, 1, 2, 0)
+    record = FarSight(
+        patient_ids(), NAMES, 8.0, 0, order, np.full(PATIENTS, 0.8), 0.8 + spread(alone), 0.8 + changed[:, ::-1]
+    )
+    return Made(given={"far_sight": record})
 
 
 def profile(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from trimformer.depth.criteria.catalogue import CRITERIA
+from trimformer.depth.criteria.catalogue import CRITERIA, DEFAULT
 from trimformer.evaluation.scores import mean_over_classes, summarise_label
 from trimformer.records.depth import DepthChoice
 from trimformer.records.evaluation import Evaluation, Score
@@ -43,7 +43,7 @@ MEASURING = {
     "similarity": 1.0,
     "skipped_blocks": 3.6,
     "receptive_field": 1.8,
-    "causal_radius": None,
+    "far_sight": None,
     "profile": 5.4,
 }
 
@@ -89,7 +89,7 @@ def write_answers(run: RunFolder, answers: Mapping[str, int | None]) -> None:
 
 
 def choice(name: str, blocks: int | None) -> DepthChoice:
-    """At a threshold of 0.3 the rule answers 0, at 0.5 what it chooses."""
+    """At a threshold of 0.3 the default criterion answers 0, at 0.5 what it chooses."""
     criterion = CRITERIA[name]
     return DepthChoice(
         status="inconclusive" if blocks is None else "chosen",
@@ -97,7 +97,7 @@ def choice(name: str, blocks: int | None) -> DepthChoice:
         reason="made",
         criterion=criterion.title,
         evidence={"threshold": criterion.threshold, "gates": []},
-        sensitivity={"0.3": 0, "0.5": blocks} if name == "rule" else {},
+        sensitivity={"0.3": 0, "0.5": blocks} if name == DEFAULT else {},
     )
 
 

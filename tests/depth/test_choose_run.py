@@ -8,10 +8,10 @@ from made_measures import profile
 
 from trimformer.compression.chosen_blocks import chosen_blocks
 from trimformer.data.catalogue import load_dataset
-from trimformer.depth.criteria.catalogue import CRITERIA
+from trimformer.depth.criteria.catalogue import CRITERIA, DEFAULT
 from trimformer.depth.run_measures import MeasuresOfRun
 from trimformer.records.depth import DepthChoice
-from trimformer.records.errors import UserError
+from trimformer.records.far_sight import FarSight
 from trimformer.records.run_folder import RunFolder
 from trimformer.records.skipped_blocks import SkippedBlocks
 
@@ -30,16 +30,15 @@ def test_all_criteria_choose_and_what_is_cheap_is_measured(run: RunFolder, trimf
     code, printed, complaint = trimformer("choose", run.path, "--criterion", "all")
     assert code == 0, complaint
     assert all(f"{name}: " in printed for name in CRITERIA)
-    assert "Cannot say from 8 patients whether these data need a transformer" in printed
+    assert "Cannot say from 3 patients whether these data need a transformer" in printed
     choices = json.loads(run.criteria_file.read_text())
     assert list(choices) == list(CRITERIA)
-    assert choices["rule"] == json.loads(run.depth_file.read_text())
+    assert choices[DEFAULT] == json.loads(run.depth_file.read_text())
     assert (choices["rule"]["num_blocks"], choices["fixed"]["num_blocks"]) == (2, 2)
-    assert choices["causal-radius"]["status"] == "inconclusive"
-    assert "inspect --causal-radius" in choices["causal-radius"]["reason"]
     dataset = load_dataset(run.experiment().data)
     known = [patient.patient_id for patient in (*dataset.selection, *dataset.training)]
     assert list(SkippedBlocks.load(run.skipped_blocks_file).patient_ids) == known
+    assert list(FarSight.load(run.far_sight_file).patient_ids) == known
     assert set(MeasuresOfRun(run).similarity.patient_ids) == set(known)
     assert choices["identity-ablation"]["reason"] == "Too few patients: 3 patients with foreground, needed 6."
     assert choices["cka"]["evidence"]["depths"][0]["depth"] == 0
@@ -53,16 +52,19 @@ def test_one_criterion_is_written_where_compress_reads_it(run: RunFolder, trimfo
     assert chosen_blocks("auto", run, (0, 1)) == (0, 1)
 
 
-def test_without_a_profile_the_rule_says_what_to_run(trained_run: RunFolder, tmp_path: Path, trimformer: Any) -> None:
+def test_without_a_profile_the_default_chooses_and_the_rule_says_what_to_run(
+    trained_run: RunFolder, tmp_path: Path, trimformer: Any
+) -> None:
     bare = RunFolder(shutil.copytree(trained_run.path, tmp_path / "bare"))
-    for options in ([], ["--criterion", "distance"], ["--criterion", "all"]):
-        code, _, complaint = trimformer("choose", bare.path, *options)
+    for name in ("rule", "distance"):
+        code, _, complaint = trimformer("choose", bare.path, "--criterion", name)
         assert code == 2
         assert "Run trimformer inspect" in complaint
-    assert not bare.depth_file.exists()
+        assert not bare.depth_file.exists()
+    code, _, complaint = trimformer("choose", bare.path)
+    assert code == 0, complaint
+    assert DepthChoice.load(bare.depth_file).criterion == CRITERIA[DEFAULT].title
 
 
-def test_what_is_dear_is_only_read(trained_run: RunFolder) -> None:
+def test_the_receptive_field_is_only_read(trained_run: RunFolder) -> None:
     assert MeasuresOfRun(trained_run).receptive_field is None
-    with pytest.raises(UserError, match="it is dear"):
-        _ = MeasuresOfRun(trained_run).causal_radius

@@ -11,13 +11,13 @@ from made_measures import (
     profile,
     receptive_field,
     with_attention,
-    with_causal_radius,
+    with_near_sighted,
     with_skipped_blocks,
     with_states,
 )
 
 from trimformer.depth import choose_depth
-from trimformer.depth.criteria.catalogue import CRITERIA, DEFAULT, criterion_named
+from trimformer.depth.criteria.catalogue import CRITERIA, criterion_named
 from trimformer.records.depth import DepthChoice
 from trimformer.records.errors import UserError
 
@@ -38,12 +38,17 @@ CASES = [
     ("identity-ablation", with_skipped_blocks([-0.3, -0.016, -0.01, -0.3]), 2),  # 1's lower bound is -0.022
     ("identity-ablation", with_skipped_blocks([0.0, -0.1, -0.1, -0.1]), 0),
     ("identity-ablation", with_skipped_blocks(FAR), 4),
-    ("causal-radius", with_causal_radius({0.0: FAR, 16.0: [0.0] * 4, 8.0: [0.0, -0.2, 0.0, 0.0]}), 2),
-    ("causal-radius", with_causal_radius({8.0: [0.0] * 4}), 0),
-    ("causal-radius", with_causal_radius({8.0: [0.0, 0.0, 0.0, -0.006]}), 4),  # its lower bound is -0.012
-    ("far-sighted", with_causal_radius({0.0: FAR, 16.0: FAR, 8.0: [-0.2, 0.0, 0.0, -0.2]}), 2),
-    ("far-sighted", with_causal_radius({8.0: [0.0] * 4}), 0),
-    ("far-sighted", with_causal_radius({8.0: [0.0, -0.006, 0.0, -0.003]}), 1),  # their lower bounds: -0.012, -0.009
+    ("causal-radius", with_near_sighted([0.0, -0.2, 0.0, 0.0]), 2),
+    ("causal-radius", with_near_sighted([0.0] * 4), 0),
+    ("causal-radius", with_near_sighted([0.0, 0.0, 0.0, -0.006]), 4),  # its lower bound is -0.012
+    (
+        "far-sighted",
+        with_near_sighted(FAR, [-0.6, -0.016, -0.01, 0.0]),
+        2,
+    ),  # lower bounds: -0.022 with 1, -0.016 with 2
+    ("far-sighted", with_near_sighted(FAR, [0.0] * 4), 0),
+    ("far-sighted", with_near_sighted([0.0] * 4, [0.0, 0.0, -0.1, 0.0]), 3),  # 0 would do, but 2 would not
+    ("far-sighted", with_near_sighted([0.0] * 4, FAR), 4),  # none is missed alone, but all together are
     ("fixed", Made(), 3),
     ("fixed", Made(blocks=2), 2),
     ("rule", Made(given={"profile": profile([0.2, 0.501, 0.52, 0.9])}), 3),
@@ -69,9 +74,9 @@ def test_every_criterion_has_a_case_and_tells_its_threshold_and_source() -> None
         assert criterion.source
 
 
-def test_the_rule_of_the_catalogue_is_the_default_and_reads_the_receptive_field() -> None:
+def test_the_rule_of_the_catalogue_reads_the_receptive_field() -> None:
     given = {"profile": profile([0.6] * 4), "receptive_field": receptive_field([0, 0.1, 0.1, 0.1, 0.1])}
-    choice = CRITERIA[DEFAULT].choose(Made(given=given))
+    choice = CRITERIA["rule"].choose(Made(given=given))
     assert choice == choose_depth(*given.values())  # type: ignore[arg-type]
     assert choice.status == "inconclusive"
 
@@ -91,12 +96,10 @@ def test_the_reason_tells_the_number_that_decided() -> None:
     assert none.startswith("No depth passes: Distance ratio of block 2: 0.570")
     last = CRITERIA["block-influence"].choose(with_states([0.0] * 4, [0.0, 0.0, 0.0, 0.3])).reason
     assert last.startswith("No smaller depth passes: Influence of block 4: 0.300")
-    counted = CRITERIA["far-sighted"].choose(with_causal_radius({8.0: [-0.2, 0.0, 0.0, -0.3]})).reason
-    assert counted.startswith("2 of 4. Change of Dice when block 1 sees no further than 8 mm: -0.200")
-    assert "block 4 sees" in counted
-    assert "block 2" not in counted
-    nothing = CRITERIA["far-sighted"].choose(with_causal_radius({8.0: [0.0, 0.004, 0.0]})).reason
-    assert nothing.startswith("0 of 3. Change of Dice when block 1 sees")
+    named = CRITERIA["far-sighted"].choose(with_near_sighted(FAR, [-0.6, -0.3, 0.0, 0.0])).reason
+    assert named.startswith(
+        "Change of Dice when only the first 2 of the blocks 1, 3, 2, 4 see further than 8 mm: 0.000 (95 % interval -0.006"
+    )
 
 
 def test_fewer_than_six_patients_are_inconclusive_and_those_without_a_number_do_not_count() -> None:
@@ -111,11 +114,6 @@ def test_fewer_than_six_patients_are_inconclusive_and_those_without_a_number_do_
     assert (choice.evidence["patients"], choice.num_blocks) == (PATIENTS - 2, 1)
     gap.profile.model["foreground/distance_ratio"][:] = np.nan
     assert CRITERIA["distance"].choose(gap).evidence["gates"][0]["passed"] is False
-
-
-def test_a_causal_radius_of_nothing_but_zero_is_refused() -> None:
-    with pytest.raises(UserError, match="radius above 0"):
-        CRITERIA["causal-radius"].choose(with_causal_radius({0.0: FAR}))
 
 
 def test_an_unknown_criterion_is_refused_with_the_names_that_are_known() -> None:

@@ -17,7 +17,7 @@ from trimformer.records.judgement import JudgedCriterion, JudgedSweep, Judgement
 from trimformer.records.run_folder import RunFolder
 from trimformer.report.judgement.write import write_judgement
 
-RULE_LOSES = {"rule": (0, 0), "fixed": (3, 3), "cka": (2, 2), "entropy": (6, None)}
+DEFAULT_LOSES = {"far-sighted": (0, 0), "fixed": (3, 3), "cka": (2, 2), "entropy": (6, None)}
 
 
 def of(sweep: JudgedSweep, criterion: str) -> JudgedCriterion:
@@ -25,24 +25,24 @@ def of(sweep: JudgedSweep, criterion: str) -> JudgedCriterion:
 
 
 def test_regret_is_that_of_the_trained_depth_at_the_answer_or_above(tmp_path: Path) -> None:
-    (sweep,) = judge_study(made_study(tmp_path, {"rule": (1, None), "cka": (2, 2)})).sweeps
+    (sweep,) = judge_study(made_study(tmp_path, {"far-sighted": (1, None), "cka": (2, 2)})).sweeps
     assert (sweep.best_depth, sweep.seeds, sweep.patients) == (3, (0, 1), 8)
-    rule = of(sweep, "rule")
-    assert rule.answers == {0: 1, 1: None}
-    assert rule.kept == {0: 1, 1: 6}
-    assert rule.inconclusive == 0.5
-    assert rule.regret.mean == pytest.approx((0.01 + 0.02) / 2)
-    assert rule.minus_full.mean == pytest.approx((0.01 + 0.0) / 2)
+    default = of(sweep, "far-sighted")
+    assert default.answers == {0: 1, 1: None}
+    assert default.kept == {0: 1, 1: 6}
+    assert default.inconclusive == 0.5
+    assert default.regret.mean == pytest.approx((0.01 + 0.02) / 2)
+    assert default.minus_full.mean == pytest.approx((0.01 + 0.0) / 2)
     half = 12.7062 * 0.005  # Student's t of one degree of freedom: two seeds that differ, patients that do not
-    assert rule.regret.ci95 == pytest.approx((0.015 - half, 0.015 + half), abs=1e-5)
+    assert default.regret.ci95 == pytest.approx((0.015 - half, 0.015 + half), abs=1e-5)
     assert of(sweep, "cka").kept == {0: 3, 1: 3}
     assert of(sweep, "cka").regret.mean == pytest.approx(0.0)
     assert of(sweep, "cka").minus_default.mean == pytest.approx(0.015)
-    assert "Shown to choose better than rule: none; worse: none" in sweep.verdict
+    assert "Shown to choose better than far-sighted: none; worse: none" in sweep.verdict
 
 
 def test_the_smallest_depth_that_is_not_inferior_is_the_one_to_meet(tmp_path: Path) -> None:
-    (sweep,) = judge_study(made_study(tmp_path, {"rule": (1, None)})).sweeps
+    (sweep,) = judge_study(made_study(tmp_path, {"far-sighted": (1, None)})).sweeps
     assert {each.depth: each.verdict for each in sweep.depths} == {
         0: "inferior",
         1: "not inferior",
@@ -52,21 +52,21 @@ def test_the_smallest_depth_that_is_not_inferior_is_the_one_to_meet(tmp_path: Pa
     assert (sweep.smallest_enough, sweep.admissible, sweep.needed) == (1, (1, 3, 6), 1)
     assert [each.chance_enough for each in sweep.depths] == [0, 1, 1, 1]
     assert [each.chance_smallest for each in sweep.depths] == [0, 1, 0, 0]
-    rule = of(sweep, "rule")
-    assert rule.blocks_off == (0 + 5) / 2
-    assert (rule.within_one, rule.within_one_of_needed, rule.chance_enough) == (0.5, 0.5, 1)
-    (strict,) = judge_study(made_study(tmp_path, {"rule": (1, None)}, DICE | {1: 0.78}), margin=0.005).sweeps
+    default = of(sweep, "far-sighted")
+    assert default.blocks_off == (0 + 5) / 2
+    assert (default.within_one, default.within_one_of_needed, default.chance_enough) == (0.5, 0.5, 1)
+    (strict,) = judge_study(made_study(tmp_path, {"far-sighted": (1, None)}, DICE | {1: 0.78}), margin=0.005).sweeps
     assert (strict.smallest_enough, strict.admissible) == (3, (3, 6))
 
 
-def test_a_rule_that_loses_is_said_to_lose(tmp_path: Path) -> None:
-    (sweep,) = judge_study(made_study(tmp_path, RULE_LOSES)).sweeps
-    assert of(sweep, "rule").regret.mean == pytest.approx(0.21)
-    assert sweep.verdict.startswith("rule: regret 0.210 (95 % 0.210 to 0.210), more than 0.03 shown.")
+def test_a_default_that_loses_is_said_to_lose(tmp_path: Path) -> None:
+    (sweep,) = judge_study(made_study(tmp_path, DEFAULT_LOSES)).sweeps
+    assert of(sweep, "far-sighted").regret.mean == pytest.approx(0.21)
+    assert sweep.verdict.startswith("far-sighted: regret 0.210 (95 % 0.210 to 0.210), more than 0.03 shown.")
     assert "The smallest depth shown to be not inferior to 6 is 1 (margin 0.02;" in sweep.verdict
-    everyone_else = ", ".join(name for name in CRITERIA if name != "rule")
-    assert f"Shown to choose better than rule: {everyone_else}; worse: none" in sweep.verdict
-    assert of(sweep, "rule").regret_by_threshold == pytest.approx({"0.3": 0.21, "0.5": 0.21})
+    everyone_else = ", ".join(name for name in CRITERIA if name != "far-sighted")
+    assert f"Shown to choose better than far-sighted: {everyone_else}; worse: none" in sweep.verdict
+    assert of(sweep, "far-sighted").regret_by_threshold == pytest.approx({"0.3": 0.21, "0.5": 0.21, "0.02": 0.21})
     assert of(sweep, "cka").regret_by_threshold == pytest.approx({"0.9": 0.0}, abs=1e-9)
 
 
@@ -79,13 +79,13 @@ def test_what_measuring_costs_is_a_share_of_the_trainings_of_all_depths(tmp_path
 
 
 def test_an_undertrained_run_takes_its_seed_away_and_can_be_kept(tmp_path: Path) -> None:
-    plan = made_study(tmp_path, {"rule": (0, 1)})
+    plan = made_study(tmp_path, {"far-sighted": (0, 1)})
     write_learning(RunFolder(tmp_path / "out" / "runs" / "sweep-1-seed0"), STILL_RISING)
     (sweep,) = judge_study(plan).sweeps
     assert sweep.seeds == (1,)
     assert [run.run for run in sweep.excluded] == ["sweep-1-seed0"]
     assert "still changes by +0.030" in sweep.excluded[0].reason
-    assert of(sweep, "rule").regret.mean == pytest.approx(0.01)
+    assert of(sweep, "far-sighted").regret.mean == pytest.approx(0.01)
     (kept,) = judge_study(plan, keep_undertrained=True).sweeps
     assert (kept.seeds, kept.excluded) == ((0, 1), ())
     assert kept.notes[0].startswith("sweep-1-seed0: undertrained")
@@ -121,14 +121,14 @@ def test_what_is_noted_of_many_runs_is_told_once(tmp_path: Path, capsys: pytest.
 def test_few_patients_are_not_judged_as_if_they_were_many(tmp_path: Path) -> None:
     (sweep,) = judge_study(made_study(tmp_path, {}, patients=5)).sweeps
     assert sweep.smallest_enough is None
-    assert of(sweep, "rule").blocks_off is None
-    assert of(sweep, "rule").chance_enough is None
+    assert of(sweep, "far-sighted").blocks_off is None
+    assert of(sweep, "far-sighted").chance_enough is None
     assert "Which depth is enough cannot be said from so few patients." in sweep.verdict
 
 
 def test_a_sweep_whose_files_are_damaged_says_so_and_a_study_without_depths_is_refused(tmp_path: Path) -> None:
     plan = made_study(tmp_path, {})
-    (tmp_path / "out" / "runs" / "sweep-6-seed1" / "criteria.json").write_text('{"rule": 3}')
+    (tmp_path / "out" / "runs" / "sweep-6-seed1" / "criteria.json").write_text('{"far-sighted": 3}')
     (sweep,) = judge_study(plan).sweeps
     assert sweep.verdict.startswith("Cannot be judged: The file must hold the choices of criteria")
     with pytest.raises(UserError, match="no two depths in made"):
@@ -136,7 +136,7 @@ def test_a_sweep_whose_files_are_damaged_says_so_and_a_study_without_depths_is_r
 
 
 def test_a_judgement_reads_back_and_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    judgement = judge_study(made_study(tmp_path, RULE_LOSES))
+    judgement = judge_study(made_study(tmp_path, DEFAULT_LOSES))
     files = write_judgement(tmp_path, judgement)
     assert Judgement.load(files["judgement"]) == judgement
     assert files["png"].read_bytes().startswith(b"\x89PNG")
@@ -148,7 +148,7 @@ def test_a_judgement_reads_back_and_is_told(tmp_path: Path, capsys: pytest.Captu
     printed = capsys.readouterr().out
     assert "sweep (phantom, hops 1, unetr): 8 patients, 2 seeds: every depth" in printed
     assert "In no sweep: unet-seed0: a control: no depth is set" in printed
-    assert "sweep: rule: regret 0.210" in printed
+    assert "sweep: far-sighted: regret 0.210" in printed
 
 
 def test_a_run_is_measured_once_and_asked_once(trained_run: RunFolder, tmp_path: Path) -> None:

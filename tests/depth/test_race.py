@@ -136,7 +136,7 @@ def test_a_margin_of_nothing_is_refused_and_one_judge_is_not_enough(
         (["--margin", 0.01], "--margin belongs to --verify"),
         (["--epochs", 2], "--epochs belongs to --verify"),
         (["--verify", "--criterion", "all"], "One criterion proposes"),
-        (["--criterion", "guess"], "Valid names: rule, distance"),
+        (["--criterion", "guess"], "Valid names: far-sighted, rule, distance"),
     ],
 )
 def test_options_that_mean_nothing_are_refused(

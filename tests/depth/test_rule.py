@@ -105,14 +105,14 @@ def test_heads_that_a_block_does_not_have_do_not_count() -> None:
 def test_a_run_is_judged_with_the_receptive_field_that_lies_in_it(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
     profile([0.6] * 4).save(run.profile_file, run.profile_arrays)
-    assert choose_run(run).evidence["receptive_field"] is None
+    assert choose_run(run, "rule").evidence["receptive_field"] is None
     receptive_field([0, 0.1, 0.1, 0.1, 0.1]).save(*run.measure_files("receptive_field"))
-    choice = choose_run(run)
+    choice = choose_run(run, "rule")
     assert choice.status == "inconclusive"
     assert DepthChoice.load(run.depth_file) == choice
     run.measure_files("receptive_field")[1].unlink()
     with pytest.raises(UserError, match="npz"):
-        choose_run(run)
+        choose_run(run, "rule")
 
 
 def test_sensitivity_answers_for_every_threshold() -> None:

@@ -13,8 +13,7 @@ def test_findings_carry_the_numbers_with_their_interval() -> None:
         make_results(make_row(), make_row("chosen depth", "small", 3, verdict="not inferior"), depth=CHOSEN)
     )
     assert told[0] == (
-        "Looking at the attention of unetr-12 alone, the rule chooses 3 blocks. "
-        "Block 3 is the first that looks globally."
+        "Looking at unetr-12 alone, the rule chooses 3 blocks. Block 3 is the first that looks globally."
     )
     assert told[1] == (
         "With the chosen 3 blocks: mean Dice 0.870, −0.002 against the reference "

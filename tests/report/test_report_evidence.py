@@ -4,12 +4,13 @@ from trimformer.records.depth import DepthChoice
 from trimformer.report.evidence import (
     BLOCK_COLUMNS,
     Gate,
-    block_rows,
-    chooser,
     depth_choice,
+    evidence_columns,
+    evidence_rows,
     gates,
     sensitivity,
     threshold,
+    who_chose,
 )
 from trimformer.report.tables.table import Cell
 
@@ -21,7 +22,7 @@ def bare_choice(**evidence: object) -> DepthChoice:
 
 
 def test_a_block_shows_its_numbers_and_why_it_fails() -> None:
-    first, *_, last = block_rows(make_choice())
+    first, *_, last = evidence_rows(make_choice())
     assert first == [
         Cell("1"),
         Cell("0.27", "0.21 – 0.33"),
@@ -35,10 +36,21 @@ def test_a_block_shows_its_numbers_and_why_it_fails() -> None:
     assert last[-1] == Cell("yes")
 
 
+def test_another_criterion_shows_what_it_measured_of_every_depth() -> None:
+    depths = [{"depth": 0, "mean": -0.3, "low": -0.4, "high": -0.2, "passes": False}, {"depth": 1, "passes": True}]
+    choice = bare_choice(depths=depths, threshold=0.02)
+    assert evidence_columns(choice) == ["Blocks", "Measured", "Passes"]
+    assert evidence_columns(make_choice()) == [title for title, _ in BLOCK_COLUMNS]
+    assert evidence_rows(choice) == [
+        [Cell("0"), Cell("−0.300", "−0.400 – −0.200"), Cell("no")],
+        [Cell("1"), Cell("–"), Cell("yes")],
+    ]
+
+
 def test_what_was_not_written_is_a_dash() -> None:
-    assert block_rows(bare_choice(blocks=[{}])) == [[Cell("–")] * len(BLOCK_COLUMNS)]
-    assert block_rows(bare_choice(blocks=[{"far_field_ratio": {"mean": None}}]))[0][1] == Cell("–")
-    assert not any((block_rows(bare_choice()), gates(bare_choice()), sensitivity(bare_choice())))
+    assert evidence_rows(bare_choice(blocks=[{}])) == [[Cell("–")] * len(BLOCK_COLUMNS)]
+    assert evidence_rows(bare_choice(blocks=[{"far_field_ratio": {"mean": None}}]))[0][1] == Cell("–")
+    assert not any((evidence_rows(bare_choice()), gates(bare_choice()), sensitivity(bare_choice())))
 
 
 def test_a_gate_nobody_checked_is_not_passed() -> None:
@@ -63,7 +75,7 @@ def test_the_choice_of_the_run_comes_before_that_of_the_comparison() -> None:
 
 def test_who_chose_is_told_and_at_which_threshold() -> None:
     by_rule, by_another, by_race = bare_choice(tau=0.4), bare_choice(threshold=0.9), bare_choice(rounds=[], margin=0.02)
-    assert [chooser(choice) for choice in (by_rule, by_another, by_race)] == [
+    assert [who_chose(choice) for choice in (by_rule, by_another, by_race)] == [
         "The rule",
         f"The criterion “{by_another.criterion}”",
         "The race",

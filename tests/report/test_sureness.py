@@ -14,7 +14,7 @@ def test_sureness_names_seed_patients_data_and_unchecked_gates() -> None:
     gates = [{"name": "receptive field", "passed": None}, {"name": "sinks", "passed": True}]
     told = sureness(make_results(make_row(), *CONTROLS, depth={**CHOSEN, "evidence": {"gates": gates}}))
     assert told[0].startswith("Each model was trained once, with seed 0. The intervals are over 6 unseen patients")
-    assert told[1] == "Of the rule's gates, not checked: receptive field."
+    assert told[1] == "Of the gates of the choice, not checked: receptive field."
     assert told[2].startswith("The anatomy is one averaged brain")
     assert len(told) == 3
 

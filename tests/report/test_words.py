@@ -65,7 +65,7 @@ def test_zero_blocks_that_lose_nothing_are_the_headline() -> None:
 def test_zero_blocks_that_may_lose_something_are_not_the_headline(verdict: str) -> None:
     zero = make_row("zero blocks", "zero", 0, verdict=verdict)
     told = headline(make_results(make_row(), zero, depth=INCONCLUSIVE))
-    assert told == "The attention does not say how many blocks are needed: the rule is inconclusive on these data."
+    assert told == "How many blocks are needed cannot be told: the rule is inconclusive on these data."
 
 
 @pytest.mark.parametrize(

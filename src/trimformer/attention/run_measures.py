@@ -57,17 +57,19 @@ class RunMeasures:
 def measure_run(
     run: RunFolder,
     *,
+    slices: int | None = None,
     field_slices: int = FIELD_SLICES,
     field_tokens: int = FIELD_TOKENS,
     progress: Progress = silent,
 ) -> RunMeasures:
     """Measure a run's best weights on its training patients, never on those that are reported; nothing is written.
 
-    The profile, similarity and organs see every slice once, in the same forward pass; the receptive field takes a few
+    The profile, similarity and organs see each slice once, in the same forward pass; the receptive field takes a few
     slices of each patient. Several processes share the patients, and all return the measures of all of them.
 
     Args:
         run: A trained run.
+        slices: Slices of each patient that are looked at, spread evenly over those with labels; None: every slice.
         field_slices: Slices of each patient whose receptive field is measured; 0 leaves it out.
         field_tokens: Queries of such a slice, among its foreground patches and as many among all.
         progress: Told after every batch.
@@ -76,7 +78,7 @@ def measure_run(
         UserError: The run has no weights yet, or no attention of its model can be seen.
     """
     subject = RunSubject.of(run).share()
-    profile, sums = _looked_through(subject, progress)
+    profile, sums = _looked_through(subject, slices, progress)
     if profile.no_rollout:
         return RunMeasures(profile, {}, dict.fromkeys(MEASURES, profile.no_rollout))
     measures, left_out = {name: each.measures() for name, each in sums.items()}, dict[str, str]()
@@ -93,14 +95,16 @@ def measure_run(
     return RunMeasures(profile, measures, left_out)
 
 
-def _looked_through(subject: RunSubject, progress: Progress) -> tuple[AttentionProfile, dict[str, MeasureSums]]:
+def _looked_through(
+    subject: RunSubject, slices: int | None, progress: Progress
+) -> tuple[AttentionProfile, dict[str, MeasureSums]]:
     """The profile of the patients of all processes, and what was summed beside it; a process may have no patient."""
 
     def look() -> tuple[list[AttentionProfile], dict[str, MeasureSums]]:
         if not subject.patients:
             return [], {}
         beside = SimilarityAndOrgans(subject.model, subject.labels)
-        batches = subject.batches("measuring attention", progress)
+        batches = subject.batches("measuring attention", progress, slices)
         return [profile_beside(subject.model, batches, beside, seed=subject.seed)], beside.sums
 
     profiles, sums = zip(*gathered(agreed(look)), strict=True)

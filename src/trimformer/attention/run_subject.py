@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-import numpy as np
-import torch
 from torch import nn
 
 from trimformer.data.batch import Batch, profile_batches
@@ -45,8 +43,10 @@ class RunSubject:
         """The same with this process's share of the patients, perhaps none."""
         return replace(self, patients=tuple(own_share(self.patients)))
 
-    def batches(self, doing: str, progress: Progress) -> Iterator[Batch]:
-        """Every slice of every patient once."""
+    def batches(self, doing: str, progress: Progress, slices: int | None = None) -> Iterator[Batch]:
+        """Every slice of every patient once, or so many slices of each."""
+        if slices is not None:
+            return self.spread_batches(slices, doing, progress)
         total = sum(-(-len(patient.images) // BATCH_SIZE) for patient in self.patients)
         return _telling(profile_batches(self.patients, BATCH_SIZE), doing, total, progress)
 
@@ -58,15 +58,9 @@ class RunSubject:
 def spread_slices(patients: Iterable[PatientSlices], count: int) -> Iterator[Batch]:
     """Of each patient one batch of `count` slices, spread evenly over those that have a label, or over all."""
     for patient in patients:
-        found = np.arange(len(patient.images))
-        if patient.labels is not None and (labelled := np.flatnonzero(patient.labels.any(axis=(1, 2)))).size:
-            found = labelled
-        places = np.unique(np.linspace(0, len(found) - 1, count + 2)[1:-1].round().astype(int))
-        chosen = [slice(int(index), int(index) + 1) for index in found[places]]
-        images = torch.cat([patient.image_tensor(one) for one in chosen])
-        labels = [labels for one in chosen if (labels := patient.label_tensor(one)) is not None]
+        chosen = patient.spread_places(count)
         named = (patient.patient_id,) * len(chosen)
-        yield Batch(images, torch.cat(labels) if labels else None, named, patient.spacing_mm)
+        yield Batch(patient.image_tensor(chosen), patient.label_tensor(chosen), named, patient.spacing_mm)
 
 
 def _telling(batches: Iterable[Batch], doing: str, total: int, progress: Progress) -> Iterator[Batch]:

@@ -15,14 +15,14 @@ ALL = "all"
 
 
 def choose(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder that inspect has measured.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder that was trained.")],
     criterion: Annotated[
         str,
         typer.Option(
-            help="Who chooses: rule, distance, entropy, cka, block-influence, identity-ablation, causal-radius, "
-            "far-sighted, fixed; or all, as a table. With --verify: who proposes.",
+            help="Who chooses: far-sighted, rule, distance, entropy, cka, block-influence, identity-ablation, "
+            "causal-radius, fixed; or all, as a table. With --verify: who proposes.",
         ),
-    ] = "rule",
+    ] = "far-sighted",
     verify: Annotated[
         bool,
         typer.Option(

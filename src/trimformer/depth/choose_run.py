@@ -1,7 +1,6 @@
 """The depth of a trained run, chosen from what was measured of it and written into its folder."""
 
 from trimformer.depth.criteria.catalogue import CRITERIA, DEFAULT, criterion_named
-from trimformer.depth.criteria.criterion import Criterion
 from trimformer.depth.run_measures import MeasuresOfRun
 from trimformer.depth.verdict import unraced
 from trimformer.records.depth import DepthChoice
@@ -12,7 +11,7 @@ from trimformer.records.run_folder import RunFolder
 
 
 def choose_run(run: RunFolder, criterion: str = DEFAULT, progress: Progress = silent) -> DepthChoice:
-    """Choose by one criterion of the catalogue, by default the rule, and write the choice into the run's folder.
+    """Choose by one criterion of the catalogue and write the choice into the run's folder.
 
     Raises:
         UserError: There is no such criterion, or what it reads is missing and dear, damaged, or of other blocks.
@@ -31,18 +30,19 @@ def choose_by_all(run: RunFolder, progress: Progress = silent) -> dict[str, Dept
         UserError: The default criterion cannot read what it needs.
     """
     measures = MeasuresOfRun(run, progress)
-    found = {DEFAULT: CRITERIA[DEFAULT].choose(measures)}
-    found |= {name: _without_failing(other, measures) for name, other in CRITERIA.items() if name != DEFAULT}
-    choices = {name: _told(choice) for name, choice in found.items()}
+    choices = {name: _told(_answer(name, measures)) for name in CRITERIA}
     write_json(run.criteria_file, {name: choice.model_dump(mode="json") for name, choice in choices.items()})
     choices[DEFAULT].save(run.depth_file)
     return choices
 
 
-def _without_failing(criterion: Criterion, measures: MeasuresOfRun) -> DepthChoice:
+def _answer(name: str, measures: MeasuresOfRun) -> DepthChoice:
+    criterion = CRITERIA[name]
     try:
         return criterion.choose(measures)
     except UserError as error:
+        if name == DEFAULT:
+            raise
         return DepthChoice(
             status="inconclusive",
             num_blocks=None,

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from trimformer.depth.criteria.criterion import ModelMeasures
-from trimformer.records.causal_radius import CausalRadius
-from trimformer.records.errors import UserError
+from trimformer.records.far_sight import FarSight
 from trimformer.records.patient_measures import PatientMeasures
 from trimformer.records.profile import AttentionProfile
 from trimformer.records.progress import Progress, silent
@@ -19,7 +18,7 @@ NEXT_STEP = "Run trimformer inspect on that run."
 class MeasuresOfRun(ModelMeasures):
     """The measures of a trained run, read or made when they are first asked for.
 
-    Profile, receptive field and causal radius are dear, and only read; the others are made from forward passes of
+    Profile and receptive field are only read: `inspect` makes them; the others are made from forward passes of
     training and selection patients, never of those that are reported, and kept in the folder. What computes is imported
     where it is needed, so that to choose from a profile takes no time.
     """
@@ -73,17 +72,11 @@ class MeasuresOfRun(ModelMeasures):
         return skipped_blocks_of_run(self.run, self.progress)
 
     @cached_property
-    def causal_radius(self) -> CausalRadius:
-        """What `inspect --causal-radius` left.
+    def far_sight(self) -> FarSight:
+        """Near-sighted blocks; where missing, 2 L + 1 passes of a few slices of six patients or more."""
+        file = self.run.far_sight_file
+        if file.exists():
+            return FarSight.load(file)
+        from trimformer.attention.ablation.far_sight import far_sight_of_run
 
-        Raises:
-            UserError: There is none, or it is damaged.
-        """
-        file = self.run.causal_radius_file
-        if not file.exists():
-            raise UserError(
-                "The causal radius is measured before a criterion reads it: it is dear",
-                f"no {file}",
-                "Run trimformer inspect --causal-radius on that run.",
-            )
-        return CausalRadius.load(file)
+        return far_sight_of_run(self.run, self.progress)

@@ -116,6 +116,11 @@ class RunFolder:
         return self.path / "causal_radius.json"
 
     @property
+    def far_sight_file(self) -> Path:
+        """The Dice that remains when blocks see no further than their neighbours."""
+        return self.path / "far_sight.json"
+
+    @property
     def skipped_blocks_file(self) -> Path:
         """The Dice that remains when the blocks after the first few are the identity."""
         return self.path / "skipped_blocks.json"

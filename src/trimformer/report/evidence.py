@@ -1,4 +1,4 @@
-"""What the rule looked at, block by block and gate by gate, as rows of text."""
+"""What a criterion looked at, block by block or depth by depth, and gate by gate, as rows of text."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any
 
 from trimformer.records.depth import DepthChoice
 from trimformer.records.results import Results
-from trimformer.report.formats import number, sentence
+from trimformer.report.formats import interval, number, sentence
 from trimformer.report.tables.table import Cell
 
 BLOCK_COLUMNS = (
@@ -21,12 +21,15 @@ BLOCK_COLUMNS = (
 )
 """Titles of the table of evidence with the keys of `evidence["blocks"]`."""
 
+DEPTH_COLUMNS = ("Blocks", "Measured", "Passes")
+"""Titles of the table of evidence of all other criteria, `evidence["depths"]`."""
+
 GATE_STATES = {True: "passed", False: "failed", None: "not checked"}
 
 
 @dataclass(frozen=True)
 class Gate:
-    """One condition of the rule and whether it held."""
+    """One condition of a choice and whether it held."""
 
     name: str
     state: str
@@ -48,8 +51,14 @@ def depth_choice(depth: DepthChoice | None, results: Results) -> DepthChoice | N
     )
 
 
-def chooser(choice: DepthChoice) -> str:
-    """Who chose, as the subject of a sentence."""
+def chooser(results: Results) -> str:
+    """Who chose the depth of a comparison, as the subject of a sentence."""
+    choice = depth_choice(None, results)
+    return "The rule" if choice is None else who_chose(choice)
+
+
+def who_chose(choice: DepthChoice) -> str:
+    """Who made this choice, as the subject of a sentence."""
     if "rounds" in choice.evidence:
         return "The race"
     return f"The criterion “{choice.criterion}”" if "threshold" in choice.evidence else "The rule"
@@ -61,9 +70,25 @@ def threshold(choice: DepthChoice) -> float | None:
     return float(found[0]) if found else None
 
 
-def block_rows(choice: DepthChoice) -> list[list[Cell]]:
-    """One row of cells a block, in the order of `BLOCK_COLUMNS`; a dash for what was not written."""
+def evidence_columns(choice: DepthChoice) -> list[str]:
+    """Titles of the table of evidence."""
+    return list(DEPTH_COLUMNS) if "depths" in choice.evidence else [text for text, _ in BLOCK_COLUMNS]
+
+
+def evidence_rows(choice: DepthChoice) -> list[list[Cell]]:
+    """One row of cells a block, or a depth where a criterion reads depths; a dash for what was not written."""
+    if "depths" in choice.evidence:
+        return [_depth_row(depth) for depth in choice.evidence["depths"]]
     return [[_cell(key, block) for _, key in BLOCK_COLUMNS] for block in choice.evidence.get("blocks") or []]
+
+
+def _depth_row(depth: Mapping[str, Any]) -> list[Cell]:
+    measured = Cell(number(depth.get("mean")), interval((depth["low"], depth["high"])) if _bounded(depth) else "")
+    return [Cell(str(depth["depth"])), measured, _cell("passes", depth)]
+
+
+def _bounded(value: Mapping[str, Any]) -> bool:
+    return value.get("low") is not None and value.get("high") is not None
 
 
 def _cell(key: str, block: Mapping[str, Any]) -> Cell:
@@ -81,12 +106,11 @@ def _cell(key: str, block: Mapping[str, Any]) -> Cell:
 
 
 def _bounds(value: Mapping[str, Any]) -> str:
-    low, high = value.get("low"), value.get("high")
-    return "" if low is None or high is None else f"{number(low, 2)} – {number(high, 2)}"
+    return f"{number(value['low'], 2)} – {number(value['high'], 2)}" if _bounded(value) else ""
 
 
 def gates(choice: DepthChoice) -> list[Gate]:
-    """The gates in the order the rule names them."""
+    """The gates in the order in which the criterion names them."""
     return [
         Gate(
             sentence(str(gate.get("name", "unnamed"))).rstrip("."),
@@ -98,6 +122,6 @@ def gates(choice: DepthChoice) -> list[Gate]:
 
 
 def sensitivity(choice: DepthChoice) -> list[tuple[str, str]]:
-    """The first global block at each threshold tau, from the lowest tau up."""
+    """The depth at each threshold, from the lowest up; of the rule, the first global block."""
     ordered = sorted(choice.sensitivity.items(), key=lambda item: float(item[0]))
     return [(tau, "none" if block is None else str(block)) for tau, block in ordered]

@@ -1,20 +1,21 @@
 """The findings in words, a paragraph a model; no sentence claims more than its interval says."""
 
 from trimformer.records.results import ModelRow, PairedTest, Results
+from trimformer.report.evidence import chooser
 from trimformer.report.families import families
-from trimformer.report.formats import blocks, number, sentence, signed
+from trimformer.report.formats import blocks, lower_first, number, sentence, signed
 
 
 def findings(results: Results) -> list[str]:
-    """What was found, one paragraph for the rule and one for each model beside the reference."""
-    paragraphs = [_rule_finding(results), *(_row_finding(row, results) for row in results.models[1:])]
+    """What was found, one paragraph for the chosen depth and one for each model beside the reference."""
+    paragraphs = [_depth_finding(results), *(_row_finding(row, results) for row in results.models[1:])]
     return [paragraph for paragraph in paragraphs if paragraph]
 
 
-def _rule_finding(results: Results) -> str:
+def _depth_finding(results: Results) -> str:
     if results.depth is None:
         return ""
-    opening = f"Looking at the attention of {results.models[0].name} alone, the rule "
+    opening = f"Looking at {results.models[0].name} alone, {lower_first(chooser(results))} "
     if results.depth.get("status") == "chosen":
         opening += f"chooses {blocks(results.depth.get('num_blocks'))}."
     else:
@@ -52,7 +53,7 @@ def _subject(row: ModelRow, several: bool) -> str:
         "zero blocks": "Without any transformer block",
         "plain U-Net": "A plain U-Net trained alike",
     }.get(row.role, row.name)
-    return f"{row.name}, {subject[0].lower()}{subject[1:]}" if several and subject != row.name else subject
+    return f"{row.name}, {lower_first(subject)}" if several and subject != row.name else subject
 
 
 def _interval_words(test: PairedTest) -> str:

@@ -36,6 +36,11 @@ def compact(value: int | None) -> str:
     return f"{value / 1e6:.2f} M" if value >= 1e4 else f"{value:,}"
 
 
+def lower_first(text: str) -> str:
+    """The text as it goes on in the middle of a sentence."""
+    return f"{text[:1].lower()}{text[1:]}"
+
+
 def plain(name: str) -> str:
     """The name of a label as it is said: `gray_matter` becomes `gray matter`."""
     return name.replace("_", " ")

@@ -22,7 +22,7 @@ def sureness(results: Results) -> list[str]:
         _trained(results),
         f"With fewer than {FEWEST_PAIRS} patients no difference is tested." if few else "",
         missing_controls(results),
-        f"Of the rule's gates, not checked: {', '.join(unchecked)}." if unchecked else "",
+        f"Of the gates of the choice, not checked: {', '.join(unchecked)}." if unchecked else "",
         sentence(results.dataset_note),
     ]
     return [paragraph for paragraph in paragraphs if paragraph]
@@ -62,7 +62,7 @@ def _seed(results: Results) -> str:
 
 
 def unchecked_gates(depth: Mapping[str, Any]) -> list[str]:
-    """The names of the rule's gates that nobody looked at."""
+    """The names of the gates that nobody looked at."""
     gates = (depth.get("evidence") or {}).get("gates") or []
     return [str(gate.get("name", "unnamed")) for gate in gates if gate.get("passed") is None]
 

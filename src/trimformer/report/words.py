@@ -1,8 +1,9 @@
 """The finding in one sentence, and how sure it is, made by rules from the numbers."""
 
 from trimformer.records.results import ModelRow, Results
+from trimformer.report.evidence import chooser
 from trimformer.report.families import VERDICTS, Family, families, family_sentence
-from trimformer.report.formats import signed
+from trimformer.report.formats import lower_first, signed
 from trimformer.report.remarks import trainings
 
 
@@ -17,7 +18,9 @@ def headline(results: Results) -> str:
     if results.depth is None:
         return _families_headline(results, kinds)
     if results.depth.get("status") != "chosen":
-        return "The attention does not say how many blocks are needed: the rule is inconclusive on these data."
+        return (
+            f"How many blocks are needed cannot be told: {lower_first(chooser(results))} is inconclusive on these data."
+        )
     return _chosen_headline(results, results.depth.get("num_blocks"))
 
 
@@ -63,12 +66,12 @@ def _row_of_the_headline(results: Results) -> ModelRow | None:
 
 def _chosen_headline(results: Results, kept: int | None) -> str:
     full = results.models[0].num_blocks
-    row = row_with_role(results, "chosen depth")
+    row = row_with_role(results, "zero blocks" if kept == 0 else "chosen depth")
     if kept == full:
-        return f"The rule keeps all {full} blocks: there is nothing to cut."
+        return f"{chooser(results)} keeps all {full} blocks: there is nothing to cut."
+    chooses = f"{chooser(results)} chooses {kept} of {full} blocks"
     if row is None:
-        return f"The rule chooses {kept} of {full} blocks; what that costs has not been measured."
-    chooses = f"The rule chooses {kept} of {full} blocks"
+        return f"{chooses}; what that costs has not been measured."
     return {
         "not inferior": f"{kept} of {full} blocks {'is' if kept == 1 else 'are'} enough on these data: "
         "the smaller model is not inferior.",

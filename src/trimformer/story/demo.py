@@ -27,7 +27,7 @@ from trimformer.report.explorer import write_explorer
 from trimformer.training import train
 
 PAPERS_DEPTH = 3
-"""What the paper keeps; trained where the rule gives no smaller depth."""
+"""What the paper keeps; trained where no smaller depth is chosen, or none at all, which is trained as a control."""
 
 FIELD_SLICES = 1
 """Slices of each patient whose receptive field is measured."""
@@ -56,7 +56,7 @@ def run_demo(folder: Path, *, fast: bool = False, progress: Progress = silent) -
     reference = _train(full, folder, clock, progress)
     with clock.measuring("attention"):
         measure_run(reference, field_slices=FIELD_SLICES, progress=progress).save(reference)
-        choice = choose_run(reference)
+        choice = choose_run(reference, progress=progress)
     runs = [Candidate(reference, "reference")]
     for experiment, role in _others(reference, choice):
         runs.append(Candidate(_train(experiment, folder, clock, progress), role))
@@ -81,8 +81,9 @@ def _demo_experiment(fast: bool) -> Experiment:
 def _others(reference: RunFolder, choice: DepthChoice) -> list[tuple[Experiment, str]]:
     """The smaller model and the controls, all under the reference's protocol, all from scratch."""
     full = reference.experiment()
-    shallower = choice.num_blocks is not None and choice.num_blocks < (full.model.num_blocks or 0)
-    depth = choice.num_blocks if shallower and choice.num_blocks else PAPERS_DEPTH
+    chosen = choice.num_blocks or 0
+    shallower = 0 < chosen < (full.model.num_blocks or 0)
+    depth = chosen if shallower else PAPERS_DEPTH
     smaller = compressed_experiment(reference, depth, "full", "scratch")
     nothing = compressed_experiment(reference, 0, "full", "scratch")
     unet = full.with_changes(name="unet", model={"name": "unet", "size": "small"})  # 1.6 M parameters

@@ -1,7 +1,6 @@
 """Whether the distance that attention looks at is used: the Dice that remains when it is masked."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from functools import partial
 
 from torch import nn
@@ -12,6 +11,7 @@ from trimformer.attention.ablation.remaining_dice import (
     ablated_patients,
     dice_under_conditions,
     transformer_of,
+    untouched,
 )
 from trimformer.attention.measures.geometry import token_distances
 from trimformer.attention.transformer.blocks import Transformer
@@ -62,7 +62,7 @@ def causal_radius(
             raise UserError("Attention is limited to at least one radius", "none", "Give distances in mm.")
         chosen = _choices(radii, len(transformer.blocks))
         limits = [_limit(model, transformer, radius, blocks) for radius, blocks in chosen]
-        conditions: list[Condition] = [_nothing, *limits]
+        conditions: list[Condition] = [untouched, *limits]
         dice = dice_under_conditions(
             model, patients, labels, conditions, task="limiting attention", batch_size=batch_size, progress=progress
         )
@@ -113,10 +113,6 @@ def _choices(radii: Sequence[float], num_blocks: int) -> list[tuple[float, tuple
     alone = [(block,) for block in range(num_blocks)]
     together = [tuple(range(block + 1)) for block in range(1, num_blocks)]
     return [(radius, blocks) for radius in dict.fromkeys(radii) for blocks in (*alone, *together)]
-
-
-def _nothing(_: PatientSlices) -> nullcontext[None]:
-    return nullcontext()
 
 
 def _limit(model: nn.Module, transformer: Transformer, radius_mm: float, blocks: tuple[int, ...]) -> Condition:

@@ -1,7 +1,7 @@
 """The Dice that remains when something is taken from a model while it runs; no training, forward passes only."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import torch
@@ -36,6 +36,7 @@ def dice_under_conditions(
     conditions: Sequence[Condition],
     *,
     task: str,
+    slices: int | None = None,
     batch_size: int = 8,
     progress: Progress = silent,
 ) -> Float[np.ndarray, "patients conditions"]:
@@ -50,6 +51,7 @@ def dice_under_conditions(
         labels: The classes that count, without background.
         conditions: What is taken away, each in turn.
         task: What the progress is called.
+        slices: Of each patient, spread evenly over those with labels; None: all.
         batch_size: Slices a forward pass.
         progress: Told after every condition of every patient.
 
@@ -60,16 +62,22 @@ def dice_under_conditions(
     device, total = next(model.parameters()).device, len(patients) * len(conditions)
     dice = np.empty((len(patients), len(conditions)))
     for row, patient in enumerate(patients):
+        places = patient.spread_places(slices)
         for column, condition in enumerate(conditions):
             sums = torch.zeros(2, len(labels), dtype=torch.int64, device=device)
             with condition(patient):
-                for images, truth in _batches(patient, batch_size, device):
+                for images, truth in _batches(patient, places, batch_size, device):
                     sums += overlap(model(images).argmax(dim=1), truth, tuple(labels))
             both, sizes = sums.double().cpu().numpy()
             present = sizes > 0
             dice[row, column] = (2 * both[present] / sizes[present]).mean() if present.any() else np.nan
             progress(task, row * len(conditions) + column + 1, total)
     return dice
+
+
+def untouched(_: PatientSlices) -> nullcontext[None]:
+    """The condition under which nothing is taken away."""
+    return nullcontext()
 
 
 def transformer_of(model: nn.Module, patients: Sequence[PatientSlices]) -> Transformer:
@@ -94,9 +102,11 @@ def overlap(
     return torch.stack([(predicted & true).sum(dim=1), predicted.sum(dim=1) + true.sum(dim=1)])
 
 
-def _batches(patient: PatientSlices, batch_size: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
-    for start in range(0, len(patient.images), batch_size):
-        chosen = slice(start, start + batch_size)
+def _batches(
+    patient: PatientSlices, places: np.ndarray, batch_size: int, device: torch.device
+) -> Iterator[tuple[Tensor, Tensor]]:
+    for start in range(0, len(places), batch_size):
+        chosen = places[start : start + batch_size]
         truth = patient.label_tensor(chosen)
         assert truth is not None
         yield patient.image_tensor(chosen).to(device), truth.to(device)

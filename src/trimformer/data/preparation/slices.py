@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Integer, UInt8
 from torch import Tensor
 
 from trimformer.data.patient import Patient
@@ -49,11 +49,21 @@ class PatientSlices:
     key: str = ""
     intensities: tuple[Span, ...] | None = None
 
-    def image_tensor(self, chosen: slice = slice(None)) -> Float[Tensor, "slices channels rows columns"]:
+    def spread_places(self, count: int | None = None) -> Integer[np.ndarray, " slices"]:
+        """The places of so many slices, each in the middle of its share of those with a label, or of all; None: all."""
+        places = np.arange(len(self.images))
+        if count is None:
+            return places
+        if self.labels is not None and (labelled := np.flatnonzero(self.labels.any(axis=(1, 2)))).size:
+            places = labelled
+        count = min(count, len(places))
+        return places[((np.arange(count) + 0.5) * len(places) / count).astype(int)]
+
+    def image_tensor(self, chosen: slice | np.ndarray = slice(None)) -> Float[Tensor, "slices channels rows columns"]:
         """Some slices, or all, as a model takes them."""
         return torch.from_numpy(np.array(self.images[chosen])).float()
 
-    def label_tensor(self, chosen: slice = slice(None)) -> UInt8[Tensor, "slices rows columns"] | None:
+    def label_tensor(self, chosen: slice | np.ndarray = slice(None)) -> UInt8[Tensor, "slices rows columns"] | None:
         """The labels of some slices, or all; None where nobody drew them."""
         return None if self.labels is None else torch.from_numpy(np.array(self.labels[chosen]))
 

@@ -8,9 +8,10 @@ from trimformer.depth.criteria.of_states import BLOCK_INFLUENCE, CKA
 from trimformer.depth.criteria.of_the_field import RULE
 from trimformer.records.errors import UserError
 
-DEFAULT = "rule"
+DEFAULT = "far-sighted"
 
 CRITERIA: dict[str, Criterion] = {
+    DEFAULT: FAR_SIGHTED,
     "rule": RULE,
     "distance": DISTANCE,
     "entropy": ENTROPY,
@@ -18,10 +19,9 @@ CRITERIA: dict[str, Criterion] = {
     "block-influence": BLOCK_INFLUENCE,
     "identity-ablation": IDENTITY_ABLATION,
     "causal-radius": CAUSAL_RADIUS,
-    "far-sighted": FAR_SIGHTED,
     "fixed": FIXED,
 }
-"""Name -> criterion. A new one is a `Criterion` in a file of this room and a line here."""
+"""Name -> criterion, the default first. A new one is a `Criterion` in a file of this room and a line here."""
 
 
 def criterion_named(name: str) -> Criterion:

@@ -4,8 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from trimformer.records.causal_radius import CausalRadius
 from trimformer.records.depth import DepthChoice
+from trimformer.records.far_sight import FarSight
 from trimformer.records.patient_measures import PatientMeasures
 from trimformer.records.profile import AttentionProfile
 from trimformer.records.skipped_blocks import SkippedBlocks
@@ -44,8 +44,8 @@ class ModelMeasures(ABC):
 
     @property
     @abstractmethod
-    def causal_radius(self) -> CausalRadius:
-        """The Dice with attention beyond a radius masked."""
+    def far_sight(self) -> FarSight:
+        """The Dice with blocks that see no further than their neighbours."""
 
 
 Decide = Callable[[ModelMeasures, "Criterion"], DepthChoice]

@@ -1,11 +1,8 @@
 """Criteria on the Dice that the trained model keeps when something is taken from it, without training again."""
 
-import numpy as np
-
-from trimformer.depth.criteria.along_depths import Curve, along_depths, counting
+from trimformer.depth.criteria.along_depths import Curve, along_depths
 from trimformer.depth.criteria.criterion import Criterion, ModelMeasures
 from trimformer.depth.evidence import Estimate
-from trimformer.records.errors import UserError
 
 OTHERS = (0.005, 0.01, 0.02, 0.05, 0.1)
 
@@ -15,26 +12,19 @@ def _without_the_rest(measures: ModelMeasures) -> Curve:
 
 
 def _with_the_next_near_sighted(measures: ModelMeasures) -> Curve:
-    record = measures.causal_radius
-    nearest = smallest_radius(record.radii_mm)
-    what = f"Change of Dice when block {{next}} sees no further than {record.radii_mm[nearest]:.3g} mm"
-    return Curve.of(record.change(record.only)[:, nearest], 0, what)
+    far_sight = measures.far_sight
+    what = f"Change of Dice when block {{next}} alone sees no further than {far_sight.radius_mm:.3g} mm"
+    return Curve.of(far_sight.change_alone, 0, what)
 
 
-def smallest_radius(radii_mm: tuple[float, ...]) -> int:
-    """Which radius is the smallest at which a patch still sees others.
-
-    Raises:
-        UserError: All are 0.
-    """
-    seeing = np.where(np.array(radii_mm) > 0, radii_mm, np.inf)
-    if not np.isfinite(seeing).any():
-        raise UserError(
-            "The causal radius needs a radius above 0: at 0 no patch sees another",
-            f"radii {', '.join(f'{radius:g}' for radius in radii_mm)} mm",
-            "Run trimformer inspect with --causal-radius and the radii it takes by itself.",
-        )
-    return int(seeing.argmin())
+def _with_so_many_far_sighted(measures: ModelMeasures) -> Curve:
+    far_sight = measures.far_sight
+    order = ", ".join(str(block + 1) for block in reversed(far_sight.order))
+    what = (
+        f"Change of Dice when only the first {{depth}} of the blocks {order} see further than "
+        f"{far_sight.radius_mm:.3g} mm"
+    )
+    return Curve.of(far_sight.change_with, 0, what)
 
 
 def _loses_less(estimate: Estimate, threshold: float) -> bool:
@@ -57,16 +47,16 @@ CAUSAL_RADIUS = Criterion(
     threshold_of="of that block and all later ones a lower bound above minus",
     others=OTHERS,
     source="ours: attention beyond a radius is masked in one block at a time",
-    reads=("causal_radius",),
+    reads=("far_sight",),
     decide=along_depths(_with_the_next_near_sighted, _loses_less, lasting=True, ends=True),
 )
 
 FAR_SIGHTED = Criterion(
-    title="number of blocks whose far attention the Dice depends on",
-    threshold=0.01,
-    threshold_of="a lower bound above minus",
+    title="smallest number of blocks that have to look far for the Dice to remain",
+    threshold=0.02,
+    threshold_of="of that number and all larger ones a lower bound above minus",
     others=OTHERS,
-    source="ours: as causal-radius, but the blocks that lose Dice are counted, wherever they stand",
-    reads=("causal_radius",),
-    decide=counting(_with_the_next_near_sighted, _loses_less),
+    source="ours: blocks are made near-sighted one after another, the one that costs the least Dice alone first",
+    reads=("far_sight",),
+    decide=along_depths(_with_so_many_far_sighted, _loses_less, lasting=True, ends=True),
 )

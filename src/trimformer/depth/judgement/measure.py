@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
@@ -11,8 +12,11 @@ from trimformer.records.files import read_json, write_json
 from trimformer.records.progress import Progress, under_name
 from trimformer.records.run_folder import RunFolder
 
-FIELD_SLICES = 2
-"""Of each patient, whose receptive field is measured; `inspect` takes 4."""
+SLICES = 2
+"""Of each patient; `inspect` takes all. A sweep of short trainings would hardly cost more than all slices do."""
+
+FIELD_SLICES = 1
+"""Of each patient whose receptive field is measured, those that the ablations take: it is the dearest by far."""
 
 Make = Callable[[RunFolder, Progress], object]
 
@@ -68,7 +72,7 @@ def _measures(run: RunFolder) -> dict[str, tuple[tuple[Path, ...], Make]]:
         "similarity": (run.measure_files("similarity"), _similarity),
         "skipped_blocks": ((run.skipped_blocks_file,), _skipped_blocks),
         "receptive_field": (run.measure_files("receptive_field"), _receptive_field),
-        "causal_radius": ((run.causal_radius_file,), _causal_radius),
+        "far_sight": ((run.far_sight_file,), _far_sight),
         "profile": ((run.profile_file, run.profile_arrays), _profile),
     }
 
@@ -79,8 +83,14 @@ def _timed(make: Make, run: RunFolder, progress: Progress) -> float:
     return perf_counter() - start
 
 
-def _similarity(run: RunFolder, progress: Progress) -> object:
-    return MeasuresOfRun(run, progress).similarity
+def _similarity(run: RunFolder, progress: Progress) -> None:
+    from trimformer.attention.measures.similarity import measure_similarity
+    from trimformer.attention.run_subject import RunSubject
+
+    subject = RunSubject.of(run)
+    batches = subject.spread_batches(SLICES, "comparing blocks", progress)
+    measured = measure_similarity(subject.model, batches)
+    measured.save(*run.measure_files("similarity"))
 
 
 def _skipped_blocks(run: RunFolder, progress: Progress) -> object:
@@ -90,29 +100,20 @@ def _skipped_blocks(run: RunFolder, progress: Progress) -> object:
 def _profile(run: RunFolder, progress: Progress) -> object:
     from trimformer.attention.run_measures import measure_run
 
-    return measure_run(run, field_slices=0, progress=progress).save(run)
+    return measure_run(run, slices=SLICES, field_slices=0, progress=progress).save(run)
 
 
 def _receptive_field(run: RunFolder, progress: Progress) -> None:
+    from trimformer.attention.ablation.remaining_dice import ablated_patients
     from trimformer.attention.measures.receptive_field import measure_receptive_field
     from trimformer.attention.run_subject import RunSubject
+    from trimformer.data.catalogue import load_dataset
 
-    subject = RunSubject.of(run)
+    subject = replace(RunSubject.of(run), patients=ablated_patients(load_dataset(run.experiment().data)))
     batches = subject.spread_batches(FIELD_SLICES, "measuring receptive fields", progress)
     measured = measure_receptive_field(subject.model, batches, seed=subject.seed)
     measured.save(*run.measure_files("receptive_field"))
 
 
-def _causal_radius(run: RunFolder, progress: Progress) -> None:
-    """At the smallest radius alone at which a patch sees its neighbours: it is the one that the criterion reads."""
-    from trimformer.attention.ablation.causal_radius import causal_radius, default_radii
-    from trimformer.attention.ablation.remaining_dice import ablated_patients, transformer_of
-    from trimformer.data.catalogue import load_dataset
-    from trimformer.inference.device import default_device
-    from trimformer.models import load_model
-
-    model = load_model(run.path).to(default_device())
-    dataset = load_dataset(run.experiment().data)
-    patients = ablated_patients(dataset)
-    radii = default_radii(transformer_of(model, patients).grid, patients)[1:2]
-    causal_radius(model, patients, dataset.labels, radii, progress=progress).save(run.causal_radius_file)
+def _far_sight(run: RunFolder, progress: Progress) -> object:
+    return MeasuresOfRun(run, progress).far_sight
