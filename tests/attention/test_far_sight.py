@@ -26,7 +26,7 @@ NEXT_TOKEN_MM = max(8 * side for patient in PATIENTS for side in patient.spacing
 
 
 def undecided(image_size: int = 32) -> SegmentationModel:
-    """Untrained, with attention that counts and no class above the others everywhere: small changes show in the Dice."""
+    """Untrained, with attention that counts and no class above the others everywhere: small changes show."""
     torch.manual_seed(0)
     model = create_model(
         "unetr", num_classes=3, num_blocks=3, size="tiny", image_size=image_size, patch_size=8, decoder="full"

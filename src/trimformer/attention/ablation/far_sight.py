@@ -108,7 +108,7 @@ def far_sight_of_run(run: RunFolder, progress: Progress = silent) -> FarSight:
 
 def _next_token(transformer: Transformer, patients: tuple[PatientSlices, ...]) -> float:
     radii = default_radii(transformer.grid, patients)
-    if len(radii) < 2:  # noqa: PLR2004 - 0, where a token sees itself alone, and the next
+    if len(radii) < 2:
         raise UserError(
             "A block is near-sighted among tokens of which some are further than the next",
             f"{transformer.grid.grid_size} tokens",
