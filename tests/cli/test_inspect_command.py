@@ -7,9 +7,13 @@ from typing import Any
 import pytest
 import torch
 
+from trimformer.attention.profile import profile_attention
 from trimformer.attention.run_measures import RunMeasures, measure_run
+from trimformer.attention.run_subject import RunSubject
 from trimformer.models import load_model
 from trimformer.records.depth import DepthChoice
+from trimformer.records.profile import AttentionProfile
+from trimformer.records.progress import silent
 from trimformer.records.run_folder import RunFolder
 from trimformer.training.train import is_trained
 
@@ -47,10 +51,25 @@ def test_a_run_is_measured_and_what_was_written_is_named(trimformer: Command, fe
     assert "explorer.html" in printed
     assert "First block in which the row's organ" in printed
     assert not run.causal_radius_file.exists()
-    assert trimformer("choose", run.path, "--json")[0] == 0
+    assert trimformer("choose", run.path, "--criterion", "rule", "--json")[0] == 0
     evidence = DepthChoice.load(run.depth_file).evidence
     assert "effective receptive field" in {gate["name"] for gate in evidence["gates"]}
     assert evidence["receptive_field"]["patients"] > 1
+
+
+def test_a_few_slices_of_each_patient_are_enough_where_that_is_asked_for(
+    trimformer: Command, few: RunFolder, tmp_path: Path
+) -> None:
+    run = copy(few, tmp_path / "run")
+    code, _, complaint = trimformer(
+        "inspect", run.path, "--slices", 2, "--field-slices", 0, "--explorer-slices", 0, "--json"
+    )
+    assert code == 0, complaint
+    profile = AttentionProfile.load(run.profile_file, run.profile_arrays)
+    subject = RunSubject.of(run)
+    two = profile_attention(subject.model, subject.spread_batches(2, "", silent), seed=subject.seed)
+    assert profile.patient_ids == two.patient_ids
+    assert profile.model["all/entropy"] == pytest.approx(two.model["all/entropy"])
 
 
 def test_an_experiment_is_inspected_as_its_training_would_begin(

@@ -34,6 +34,10 @@ def inspect(
         ),
     ],
     *,
+    slices: Annotated[
+        int | None,
+        typer.Option(min=1, help="Slices of each patient, spread evenly over those with a label. All if left out."),
+    ] = None,
     field_slices: Annotated[
         int,
         typer.Option(
@@ -99,7 +103,7 @@ def inspect(
         # Before the long pass, so that a block or head that is not there is told at once.
         asked_examples = _Examples(patient, slice_index, block or [], head)
         examples = first_before_others(lambda: asked_examples.of(folders)) if figures else {}
-        asked = _Asked(field_slices, explorer_slices, causal_radius, radius)
+        asked = _Asked(slices, field_slices, explorer_slices, causal_radius, radius)
         inspected = told.without_failures(folders, lambda folder: _inspect(folder, asked, progress))
         if figures:
             place = out or (next(iter(folders.values())).figures if len(runs) == 1 else COMPARISON)
@@ -124,6 +128,7 @@ def inspect(
 class _Asked:
     """What is measured beside the profile, and how much of it."""
 
+    slices: int | None
     field_slices: int
     explorer_slices: int
     causal_radius: bool
@@ -135,7 +140,7 @@ def _inspect(folder: "RunFolder", asked: _Asked, progress: "Progress") -> Inspec
     from trimformer.attention.run_measures import measure_run
     from trimformer.processes.share import first_alone
 
-    measured = measure_run(folder, field_slices=asked.field_slices, progress=progress)
+    measured = measure_run(folder, slices=asked.slices, field_slices=asked.field_slices, progress=progress)
     if asked.causal_radius:
         first_alone(lambda: _ablate(folder, asked.radii_mm, progress))
     files = measured.save(folder) | (_ablation_files(folder) if asked.causal_radius else {})
