@@ -1,7 +1,7 @@
 """An experiment: everything that decides a training, read strictly from TOML."""
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -66,6 +66,11 @@ class Experiment(Settings):
         """What makes the run what it is: two experiments that are equal in it are one training."""
         return self.model_copy(update={"tracking": TrackingSettings()})
 
+    def first_difference(self, other: "Experiment") -> str:
+        """One setting that the two do not share, with both values, tracking left out; empty where they are alike."""
+        own, others = (each.without_tracking().model_dump(mode="json") for each in (self, other))
+        return next(_differences(own, others), "")
+
     def with_overrides(self, overrides: Iterable[str]) -> "Experiment":
         """A new experiment with `key=value` overrides such as `training.epochs=4`.
 
@@ -83,6 +88,15 @@ class Experiment(Settings):
         if not self.model.options:
             del document["model"]["options"]
         write_text(path, tomli_w.dumps(document))
+
+
+def _differences(own: Any, other: Any, name: str = "") -> Iterator[str]:
+    if not (isinstance(own, dict) and isinstance(other, dict)):
+        if own != other:
+            yield f"{name} is {own}, not {other}"
+        return
+    for key in own | other:
+        yield from _differences(own.get(key), other.get(key), f"{name}.{key}" if name else key)
 
 
 def read_experiment(path: Path, overrides: Iterable[str] = ()) -> Experiment:

@@ -116,10 +116,10 @@ def claim(experiment: Experiment, folder: Path) -> RunFolder:
         UserError: It holds another experiment.
     """
     run = RunFolder(folder)
-    if run.experiment_file.exists() and run.experiment().without_tracking() != experiment.without_tracking():
+    if run.experiment_file.exists() and (difference := run.experiment().first_difference(experiment)):
         raise UserError(
             "A run folder belongs to one experiment",
-            f"{run.path} with other settings",
+            f"{run.path} with other settings: there {difference}",
             "Choose another name or --out, or delete that folder.",
         )
     return run
