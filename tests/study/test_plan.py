@@ -138,7 +138,9 @@ def test_a_run_whose_settings_have_changed_is_refused_before_anything_runs(tmp_p
     (job,) = planned(tmp_path, "[[run]]\n").jobs
     job.experiment.save(job.folder / "experiment.toml")
     assert planned(tmp_path, "[[run]]\n").jobs == (job,)
-    with pytest.raises(UserError, match=r"belongs to one experiment.*unetr with other settings: there training.epochs is \d+, not 3"):
+    with pytest.raises(
+        UserError, match=r"one experiment.*unetr with other settings: there training.epochs is \d+, not 3"
+    ):
         planned(tmp_path, "[[run]]\ntraining.epochs = 3\n")
 
 

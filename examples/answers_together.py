@@ -1,0 +1,74 @@
+"""What every criterion of depth answered for the runs of a study, beside their Dice, as one table.
+
+    trimformer study STUDY.toml --out FOLDER --only PATTERN
+    trimformer choose FOLDER/runs/NAME --criterion all         # for every run
+    python examples/answers_together.py FOLDER... --out answers.csv
+
+A line for each run that all criteria were asked about: its task, seed and number of blocks, the Dice of its selection
+and of its reported patients, how much the former still changed in the end, and the answers; "-" is inconclusive.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from trimformer.depth.criteria.catalogue import CRITERIA
+from trimformer.records.depth import read_choices
+from trimformer.records.errors import UserError
+from trimformer.records.evaluation import Evaluation
+from trimformer.records.files import write_text
+from trimformer.records.history import change_over_last_third, read_history
+from trimformer.records.run_folder import RunFolder
+
+COLUMNS = ("run", "dataset", "hops", "model", "blocks", "seed", "selection_dice", "still_changing", "dice", *CRITERIA)
+
+
+def main(arguments: list[str]) -> int:
+    """Read, print, write; 2 where no run was asked about, or a file is damaged."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
+    parser.add_argument("--out", type=Path, help="write the table there as CSV")
+    given = parser.parse_args(arguments)
+    try:
+        rows = [row for folder in given.folders for row in _rows(folder)]
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    if not rows:
+        sys.stderr.write("No run in these folders has a criteria.json: run trimformer choose RUN --criterion all.\n")
+        return 2
+    table = "".join(",".join(row) + "\n" for row in [COLUMNS, *rows])
+    sys.stdout.write(table)
+    if given.out is not None:
+        write_text(given.out, table)
+    return 0
+
+
+def _rows(folder: Path) -> Iterator[tuple[str, ...]]:
+    for file in sorted(folder.glob("runs/*/criteria.json")):
+        run = RunFolder.open(file.parent)
+        experiment, choices = run.experiment(), read_choices(file)
+        selection = read_history(run.history_file)["selection_dice"]
+        change = change_over_last_third(selection)
+        answers = [choices[name].num_blocks if name in choices else None for name in CRITERIA]
+        yield (
+            run.name,
+            _cell(experiment.data.dataset),
+            _cell(experiment.data.hops),
+            experiment.model.name,
+            _cell(experiment.model.num_blocks),
+            str(experiment.seed),
+            f"{selection[-1]:.4f}",
+            _cell(None if change is None else round(change, 4) + 0.0),
+            f"{Evaluation.load(run.evaluation_file).mean:.4f}",
+            *map(_cell, answers),
+        )
+
+
+def _cell(value: object) -> str:
+    return "-" if value is None else str(value)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

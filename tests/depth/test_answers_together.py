@@ -1,0 +1,50 @@
+"""`examples/answers_together.py`: runs that all criteria were asked about in, one table of answers out."""
+
+import importlib
+import shutil
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from made_sweep import made_study
+
+from trimformer.depth.criteria.catalogue import CRITERIA
+
+
+@pytest.fixture
+def example(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The script, found as Python finds it."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "examples"))
+    return importlib.import_module("answers_together")
+
+
+def test_every_run_that_was_asked_about_is_a_line(
+    example: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = made_study(tmp_path, {"far-sighted": (1, None)})
+    file = tmp_path / "answers.csv"
+    assert example.main([str(plan.folder), "--out", str(file)]) == 0
+    assert capsys.readouterr().out == file.read_text()
+    titles, first, second = (line.split(",") for line in file.read_text().splitlines())
+    assert titles[-len(CRITERIA) :] == list(CRITERIA)
+    told = [dict(zip(titles, line, strict=True)) for line in (first, second)]
+    assert [(row["run"], row["seed"], row["blocks"]) for row in told] == [
+        ("sweep-6-seed0", "0", "6"),
+        ("sweep-6-seed1", "1", "6"),
+    ]
+    assert [row["far-sighted"] for row in told] == ["1", "-"]
+    assert [row["fixed"] for row in told] == ["3", "3"]
+    assert told[0]["still_changing"] == "0.0"
+    assert float(told[0]["dice"]) == pytest.approx(0.825, abs=0.01)
+
+
+def test_a_folder_without_answers_is_no_table(
+    example: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert example.main([str(tmp_path), "--out", str(tmp_path / "answers.csv")]) == 2
+    assert "choose RUN --criterion all" in capsys.readouterr().err
+    plan = made_study(tmp_path, {})
+    shutil.rmtree(plan.folder / "runs" / "sweep-6-seed0")
+    (plan.folder / "runs" / "sweep-6-seed1" / "criteria.json").write_text("{")
+    assert example.main([str(plan.folder), "--out", str(tmp_path / "answers.csv")]) == 2
+    assert not (tmp_path / "answers.csv").exists()
