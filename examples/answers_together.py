@@ -56,7 +56,7 @@ def _rows(folder: Path) -> Iterator[tuple[str, ...]]:
             run.name,
             _cell(experiment.data.dataset),
             _cell(experiment.data.hops),
-            experiment.model.name,
+            _cell(experiment.model.name),
             _cell(experiment.model.num_blocks),
             str(experiment.seed),
             f"{selection[-1]:.4f}",
