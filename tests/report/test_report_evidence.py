@@ -10,6 +10,7 @@ from trimformer.report.evidence import (
     gates,
     sensitivity,
     threshold,
+    what_was_measured,
     who_chose,
 )
 from trimformer.report.tables.table import Cell
@@ -45,6 +46,8 @@ def test_another_criterion_shows_what_it_measured_of_every_depth() -> None:
         [Cell("0"), Cell("−0.300", "−0.400 – −0.200"), Cell("no")],
         [Cell("1"), Cell("–"), Cell("yes")],
     ]
+    assert what_was_measured(bare_choice(measured="dice after {depth} blocks")) == "Dice after so many blocks."
+    assert what_was_measured(choice) == ""
 
 
 def test_what_was_not_written_is_a_dash() -> None:

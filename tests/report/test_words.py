@@ -19,12 +19,12 @@ def chosen_results(verdict: str, num_blocks: int = 3) -> Results:
         ("not inferior", "3 of 12 blocks are enough on these data: the smaller model is not inferior."),
         (
             "inferior",
-            "The rule chooses 3 of 12 blocks, but that is too few on these data: the smaller model is inferior.",
+            "3 of 12 blocks are chosen, but that is too few on these data: the smaller model is inferior.",
         ),
-        ("undecided", "The rule chooses 3 of 12 blocks; whether that is enough is undecided on these data."),
+        ("undecided", "3 of 12 blocks are chosen; whether that is enough is undecided on these data."),
         (
             "too few patients",
-            "The rule chooses 3 of 12 blocks; there are too few patients to say whether that is enough.",
+            "3 of 12 blocks are chosen; there are too few patients to say whether that is enough.",
         ),
     ],
 )
@@ -65,15 +65,15 @@ def test_zero_blocks_that_lose_nothing_are_the_headline() -> None:
 def test_zero_blocks_that_may_lose_something_are_not_the_headline(verdict: str) -> None:
     zero = make_row("zero blocks", "zero", 0, verdict=verdict)
     told = headline(make_results(make_row(), zero, depth=INCONCLUSIVE))
-    assert told == "How many blocks are needed cannot be told: the rule is inconclusive on these data."
+    assert told == "How many blocks are needed cannot be told: the choice is inconclusive on these data."
 
 
 @pytest.mark.parametrize(
     ("depth", "told"),
     [
         (None, "1 model compared on brain; no depth was chosen."),
-        ({**CHOSEN, "num_blocks": 12}, "The rule keeps all 12 blocks: there is nothing to cut."),
-        (CHOSEN, "The rule chooses 3 of 12 blocks; what that costs has not been measured."),
+        ({**CHOSEN, "num_blocks": 12}, "All 12 blocks are kept: there is nothing to cut."),
+        (CHOSEN, "3 of 12 blocks are chosen; what that costs has not been measured."),
     ],
 )
 def test_a_depth_that_was_not_retrained_claims_nothing(depth: dict[str, object] | None, told: str) -> None:

@@ -82,6 +82,12 @@ def evidence_rows(choice: DepthChoice) -> list[list[Cell]]:
     return [[_cell(key, block) for _, key in BLOCK_COLUMNS] for block in choice.evidence.get("blocks") or []]
 
 
+def what_was_measured(choice: DepthChoice) -> str:
+    """What the numbers of all depths are of, as a sentence; empty where that was not written."""
+    told = str(choice.evidence.get("measured") or "")
+    return sentence(told.replace("{depth}", "so many").replace("{next}", "the next")) if told else ""
+
+
 def _depth_row(depth: Mapping[str, Any]) -> list[Cell]:
     measured = Cell(number(depth.get("mean")), interval((depth["low"], depth["high"])) if _bounded(depth) else "")
     return [Cell(str(depth["depth"])), measured, _cell("passes", depth)]

@@ -123,6 +123,7 @@ def render_page(sources: Sources, charts: Mapping[str, Chart], volumes: str | No
         tau=(evidence.threshold(choice) if choice else None) or DEFAULT_TAU,
         evidence_columns=evidence.evidence_columns(choice) if choice else [],
         evidence_rows=evidence.evidence_rows(choice) if choice else [],
+        measured=evidence.what_was_measured(choice) if choice else "",
         gates=evidence.gates(choice) if choice else [],
         sensitivity=evidence.sensitivity(choice) if choice else [],
         profile=sources.profile,

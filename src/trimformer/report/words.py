@@ -1,9 +1,8 @@
 """The finding in one sentence, and how sure it is, made by rules from the numbers."""
 
 from trimformer.records.results import ModelRow, Results
-from trimformer.report.evidence import chooser
 from trimformer.report.families import VERDICTS, Family, families, family_sentence
-from trimformer.report.formats import lower_first, signed
+from trimformer.report.formats import signed
 from trimformer.report.remarks import trainings
 
 
@@ -19,7 +18,7 @@ def headline(results: Results) -> str:
         return _families_headline(results, kinds)
     if results.depth.get("status") != "chosen":
         return (
-            f"How many blocks are needed cannot be told: {lower_first(chooser(results))} is inconclusive on these data."
+            "How many blocks are needed cannot be told: the choice is inconclusive on these data."
         )
     return _chosen_headline(results, results.depth.get("num_blocks"))
 
@@ -68,16 +67,16 @@ def _chosen_headline(results: Results, kept: int | None) -> str:
     full = results.models[0].num_blocks
     row = row_with_role(results, "zero blocks" if kept == 0 else "chosen depth")
     if kept == full:
-        return f"{chooser(results)} keeps all {full} blocks: there is nothing to cut."
-    chooses = f"{chooser(results)} chooses {kept} of {full} blocks"
+        return f"All {full} blocks are kept: there is nothing to cut."
+    chosen = f"{kept} of {full} blocks {'is' if kept == 1 else 'are'} chosen"
     if row is None:
-        return f"{chooses}; what that costs has not been measured."
+        return f"{chosen}; what that costs has not been measured."
     return {
         "not inferior": f"{kept} of {full} blocks {'is' if kept == 1 else 'are'} enough on these data: "
         "the smaller model is not inferior.",
-        "inferior": f"{chooses}, but that is too few on these data: the smaller model is inferior.",
-        "undecided": f"{chooses}; whether that is enough is undecided on these data.",
-        "too few patients": f"{chooses}; there are too few patients to say whether that is enough.",
+        "inferior": f"{chosen}, but that is too few on these data: the smaller model is inferior.",
+        "undecided": f"{chosen}; whether that is enough is undecided on these data.",
+        "too few patients": f"{chosen}; there are too few patients to say whether that is enough.",
     }[_verdict(row)]
 
 

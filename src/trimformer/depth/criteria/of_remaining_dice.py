@@ -21,8 +21,8 @@ def _with_so_many_far_sighted(measures: ModelMeasures) -> Curve:
     far_sight = measures.far_sight
     order = ", ".join(str(block + 1) for block in reversed(far_sight.order))
     what = (
-        f"Change of Dice when only the first {{depth}} of the blocks {order} see further than "
-        f"{far_sight.radius_mm:.3g} mm"
+        f"Change of Dice with {{depth}} blocks that see further than {far_sight.radius_mm:.3g} mm, "
+        f"taken from {order} in this order"
     )
     return Curve.of(far_sight.change_with, 0, what)
 
