@@ -97,7 +97,9 @@ def test_the_reason_tells_the_number_that_decided() -> None:
     last = CRITERIA["block-influence"].choose(with_states([0.0] * 4, [0.0, 0.0, 0.0, 0.3])).reason
     assert last.startswith("No smaller depth passes: Influence of block 4: 0.300")
     named = CRITERIA["far-sighted"].choose(with_near_sighted(FAR, [-0.6, -0.3, 0.0, 0.0])).reason
-    assert named.startswith("Change of Dice with 2 blocks that see further than 8 mm, taken from 1, 3, 2, 4 in this order: 0.0")
+    assert named.startswith(
+        "Change of Dice with 2 blocks that see further than 8 mm, taken from 1, 3, 2, 4 in this order: 0.0"
+    )
 
 
 def test_fewer_than_six_patients_are_inconclusive_and_those_without_a_number_do_not_count() -> None:

@@ -17,9 +17,7 @@ def headline(results: Results) -> str:
     if results.depth is None:
         return _families_headline(results, kinds)
     if results.depth.get("status") != "chosen":
-        return (
-            "How many blocks are needed cannot be told: the choice is inconclusive on these data."
-        )
+        return "How many blocks are needed cannot be told: the choice is inconclusive on these data."
     return _chosen_headline(results, results.depth.get("num_blocks"))
 
 
