@@ -1,6 +1,5 @@
 import shutil
 from dataclasses import replace
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -48,32 +47,24 @@ def dice_with(model: SegmentationModel, blocks: tuple[int, ...]) -> np.ndarray:
     return dice_under_conditions(model, PATIENTS, LABELS, [near_sighted], task="")[:, 0]
 
 
-def test_blocks_are_made_near_sighted_one_after_another_the_cheapest_first() -> None:
+def test_each_block_is_made_near_sighted_in_turn() -> None:
     model = undecided()
     record = far_sight(model, PATIENTS, LABELS, slices=None)
     assert (record.patient_ids, record.block_names) == (("one", "two"), ("blocks.0", "blocks.1", "blocks.2"))
     assert record.radius_mm == pytest.approx(NEXT_TOKEN_MM)
-    losses = record.change_alone.mean(axis=0)
-    assert list(losses[list(record.order)]) == sorted(losses, reverse=True)
-    assert len(set(losses)) == 3
-    together = accumulate(record.order, lambda chosen, block: (*chosen, block), initial=())
-    for column, blocks in enumerate(list(together)[1:]):
-        assert record.together[:, column] == pytest.approx(dice_with(model, blocks))
     for block in range(3):
-        assert record.alone[:, block] == pytest.approx(dice_with(model, (block,)))
+        assert record.near_sighted[:, block] == pytest.approx(dice_with(model, (block,)))
     whole = dice_under_conditions(model, PATIENTS, LABELS, [untouched], task="")[:, 0]
     assert record.unlimited == pytest.approx(whole)
-    assert record.change_with[:, 0] == pytest.approx(record.together[:, 2] - whole), "no block sees far"
-    assert record.change_with[:, 2] == pytest.approx(record.together[:, 0] - whole), "two blocks see far"
+    assert record.change == pytest.approx(record.near_sighted - whole[:, None])
+    assert len(np.unique(record.change)) == 6
 
 
 def test_it_is_the_causal_radius_of_the_next_token_and_its_mode_is_kept() -> None:
     model = undecided().train()
     record = far_sight(model, PATIENTS, LABELS, slices=None)
     assert model.training
-    radius = causal_radius(model, PATIENTS, LABELS, [NEXT_TOKEN_MM])
-    assert record.alone == pytest.approx(radius.only[:, 0])
-    assert record.together[:, -1] == pytest.approx(radius.up_to[:, 0, -1])
+    assert record.near_sighted == pytest.approx(causal_radius(model, PATIENTS, LABELS, [NEXT_TOKEN_MM]).only[:, 0])
 
 
 def test_a_few_labelled_slices_of_each_patient_are_looked_at() -> None:
@@ -85,24 +76,24 @@ def test_a_few_labelled_slices_of_each_patient_are_looked_at() -> None:
     assert places.min() >= len(labels) // 2
     few = replace(many, images=images[places], labels=labels[places])
     whole, part = (far_sight(undecided(), [each], LABELS) for each in (many, few))
-    assert whole.together == pytest.approx(part.together)
+    assert whole.near_sighted == pytest.approx(part.near_sighted)
 
 
 def test_a_network_of_somebody_else_is_measured_alike() -> None:
     torch.manual_seed(1)
     record = far_sight(AsSegmentation(foreign("dinov2")).eval(), PATIENTS[:1], LABELS)
     assert record.num_prefix_tokens == 5
-    assert record.change_with.shape == (1, len(record.block_names))
+    assert record.change.shape == (1, len(record.block_names))
 
 
 def test_a_run_is_measured_once_and_read_back(trained_run: RunFolder, tmp_path: Path) -> None:
     run = RunFolder(shutil.copytree(trained_run.path, tmp_path / "run"))
     record = far_sight_of_run(run)
     back = FarSight.load(run.far_sight_file)
-    for name in ("unlimited", "alone", "together"):
+    for name in ("unlimited", "near_sighted"):
         np.testing.assert_array_equal(getattr(back, name), getattr(record, name))
-    assert (back.order, back.radius_mm, back.block_names) == (record.order, record.radius_mm, record.block_names)
-    run.far_sight_file.write_text(run.far_sight_file.read_text().replace('"order"', '"another"'))
+    assert (back.radius_mm, back.block_names) == (record.radius_mm, record.block_names)
+    run.far_sight_file.write_text(run.far_sight_file.read_text().replace('"near_sighted"', '"another"'))
     with pytest.raises(UserError, match="every block near-sighted"):
         FarSight.load(run.far_sight_file)
 

@@ -84,13 +84,9 @@ def with_skipped_blocks(change: list[float]) -> Made:
     return Made(given={"skipped_blocks": SkippedBlocks(patient_ids(), NAMES, dice)})
 
 
-def with_near_sighted(alone: list[float], remaining: list[float] | None = None) -> Made:
-    """The change of Dice with each block alone near-sighted, and with all but 0, 1, 2 and 3 blocks."""
-    changed = spread(alone if remaining is None else remaining)
-    order = (3, 1, 2, 0)
-    record = FarSight(
-        patient_ids(), NAMES, 8.0, 0, order, np.full(PATIENTS, 0.8), 0.8 + spread(alone), 0.8 + changed[:, ::-1]
-    )
+def with_near_sighted(change: list[float]) -> Made:
+    """The change of Dice with each block near-sighted."""
+    record = FarSight(patient_ids(), NAMES[: len(change)], 8.0, 0, np.full(PATIENTS, 0.8), 0.8 + spread(change))
     return Made(given={"far_sight": record})
 
 

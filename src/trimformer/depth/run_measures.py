@@ -73,7 +73,7 @@ class MeasuresOfRun(ModelMeasures):
 
     @cached_property
     def far_sight(self) -> FarSight:
-        """Near-sighted blocks; where missing, 2 L + 1 passes of a few slices of six patients or more."""
+        """Near-sighted blocks; where missing, L + 1 passes of a few slices of six patients or more."""
         file = self.run.far_sight_file
         if file.exists():
             return FarSight.load(file)

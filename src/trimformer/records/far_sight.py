@@ -1,4 +1,4 @@
-"""How much Dice remains when one block after another sees no further than its neighbours, without training again."""
+"""How much Dice remains when one block sees no further than its neighbours, without training again."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +14,10 @@ NEXT_STEP = "Delete that file: trimformer choose measures it again."
 
 @dataclass(frozen=True)
 class FarSight:
-    """Dice per patient, on the model's grid, with blocks that are near-sighted: attention beyond a radius is masked.
+    """Dice per patient, on the model's grid, with one block near-sighted: its attention beyond a radius is masked.
 
-    `unlimited` (patients,) is the Dice of the model as it is, `alone` (patients, blocks) that with one block
-    near-sighted, `together` (patients, blocks) that with the first 1, 2, ... blocks of `order`. A patient without any
-    class is NaN.
+    `unlimited` (patients,) is the Dice of the model as it is, `near_sighted` (patients, blocks) that with this block
+    near-sighted. A patient without any class is NaN.
     """
 
     patient_ids: tuple[str, ...]
@@ -26,21 +25,13 @@ class FarSight:
     radius_mm: float
     num_prefix_tokens: int
     """Class and register tokens, which are never masked: with any, information may still cross the image by them."""
-    order: tuple[int, ...]
-    """Blocks, counted from 0, the one that costs the least Dice alone first."""
     unlimited: np.ndarray
-    alone: np.ndarray
-    together: np.ndarray
+    near_sighted: np.ndarray
 
     @property
-    def change_alone(self) -> np.ndarray:
+    def change(self) -> np.ndarray:
         """Dice minus that of the same patient without a limit: (patients, blocks)."""
-        return self.alone - self.unlimited[:, None]
-
-    @property
-    def change_with(self) -> np.ndarray:
-        """The same when no more than 0, 1, ... blocks see far, those that cost the most alone: (patients, blocks)."""
-        return self.together[:, ::-1] - self.unlimited[:, None]
+        return self.near_sighted - self.unlimited[:, None]
 
     def save(self, path: Path) -> None:
         """Write values per patient, and means with 95 % intervals over patients, of the change of Dice."""
@@ -51,14 +42,11 @@ class FarSight:
                 "block_names": self.block_names,
                 "radius_mm": self.radius_mm,
                 "num_prefix_tokens": self.num_prefix_tokens,
-                "order": self.order,
                 "unlimited": as_lists(self.unlimited),
-                "alone": as_lists(self.alone),
-                "together": as_lists(self.together),
+                "near_sighted": as_lists(self.near_sighted),
                 "summary": {
                     "unlimited": summarise_patients(self.unlimited),
-                    "change_alone": summarise_patients(self.change_alone),
-                    "change_with": summarise_patients(self.change_with),
+                    "change": summarise_patients(self.change),
                 },
             },
         )
@@ -72,18 +60,14 @@ class FarSight:
         """
         document = read_json(path, NEXT_STEP)
         try:
-            unlimited, alone, together = (
-                np.array(document[name], dtype=float) for name in ("unlimited", "alone", "together")
-            )
+            unlimited, near_sighted = (np.array(document[name], dtype=float) for name in ("unlimited", "near_sighted"))
             record = cls(
                 tuple(document["patient_ids"]),
                 tuple(document["block_names"]),
                 float(document["radius_mm"]),
                 int(document["num_prefix_tokens"]),
-                tuple(document["order"]),
                 unlimited,
-                alone,
-                together,
+                near_sighted,
             )
         except (KeyError, TypeError, ValueError):
             record = None
@@ -93,8 +77,4 @@ class FarSight:
 
     def _fits(self) -> bool:
         shape = (len(self.patient_ids), len(self.block_names))
-        return (
-            self.unlimited.shape == shape[:1]
-            and self.alone.shape == self.together.shape == shape
-            and sorted(self.order) == list(range(shape[1]))
-        )
+        return self.unlimited.shape == shape[:1] and self.near_sighted.shape == shape

@@ -1,9 +1,7 @@
-"""How many blocks have to look far: one after another is made near-sighted, and the Dice that remains is measured."""
+"""Which blocks have to look far: each in turn is made near-sighted, and the Dice that remains is measured."""
 
 from collections.abc import Iterable, Mapping
-from functools import partial
 
-import numpy as np
 from torch import nn
 
 from trimformer.attention.ablation.causal_radius import default_radii
@@ -29,7 +27,7 @@ from trimformer.records.run_folder import RunFolder
 BATCH_SIZE = 8
 
 SLICES = 8
-"""Of each patient, spread over those with labels: each is seen twice as often as the model has blocks."""
+"""Of each patient, spread over those with labels: each is seen once more than the model has blocks."""
 
 
 def far_sight(
@@ -41,10 +39,10 @@ def far_sight(
     batch_size: int = BATCH_SIZE,
     progress: Progress = silent,
 ) -> FarSight:
-    """Dice with one block near-sighted, then with more and more of them, the one that costs the least alone first.
+    """Dice with each block near-sighted in turn.
 
     A near-sighted block attends no further than to the next tokens: the distance of two of them along the longest side
-    of a token, among axes and patients. For L blocks each slice is seen 2 L + 1 times, one batch at a time.
+    of a token, among axes and patients. For L blocks each slice is seen L + 1 times, one batch at a time.
 
     Args:
         model: A segmentation network with one sequence of transformer blocks; its mode is kept.
@@ -60,35 +58,28 @@ def far_sight(
     patients = tuple(patients)
     with evaluating(model):
         transformer = transformer_of(model, patients)
-        radius, blocks = _next_token(transformer, patients), range(len(transformer.blocks))
-        dice = partial(
-            dice_under_conditions,
+        radius = _next_token(transformer, patients)
+
+        def near_sighted(block: int) -> Condition:
+            return lambda patient: limited_attention(model, transformer, radius, [block], patient.spacing_mm)
+
+        dice = dice_under_conditions(
             model,
             patients,
             labels,
+            [untouched, *map(near_sighted, range(len(transformer.blocks)))],
             task="making blocks near-sighted",
             slices=slices,
             batch_size=batch_size,
             progress=progress,
         )
-
-        def near_sighted(chosen: Iterable[int]) -> Condition:
-            limit = partial(limited_attention, model, transformer, radius, tuple(chosen))
-            return lambda patient: limit(patient.spacing_mm)
-
-        first = dice([untouched, *(near_sighted([block]) for block in blocks)])
-        unlimited, alone = first[:, 0], first[:, 1:]
-        order = _cheapest_first(alone - unlimited[:, None])
-        together = dice([near_sighted(order[: count + 1]) for count in blocks])
     return FarSight(
         tuple(patient.patient_id for patient in patients),
         transformer.names,
         radius,
         transformer.grid.num_prefix_tokens,
-        order,
-        unlimited,
-        alone,
-        together,
+        unlimited=dice[:, 0],
+        near_sighted=dice[:, 1:],
     )
 
 
@@ -115,10 +106,3 @@ def _next_token(transformer: Transformer, patients: tuple[PatientSlices, ...]) -
             "Give a larger image, or a smaller patch.",
         )
     return radii[1]
-
-
-def _cheapest_first(change: np.ndarray) -> tuple[int, ...]:
-    """Blocks by their mean change of Dice, the smallest loss first; of equals the later one."""
-    counted = change[np.isfinite(change).all(axis=1)]
-    means = counted.mean(axis=0) if len(counted) else np.zeros(change.shape[1])
-    return tuple(sorted(range(len(means)), key=lambda block: (-means[block], -block)))

@@ -1,7 +1,8 @@
-"""Criteria that read one number a depth and answer the first depth at which it passes a threshold."""
+"""Criteria that read one number a depth: which depth passes a threshold first, or how many do not pass."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,10 @@ from trimformer.depth.gates import Gate, patients_gate
 from trimformer.records.depth import DepthChoice
 
 Passes = Callable[[Estimate, float], bool]
+Answer = Callable[["Curve", int, float], int | None]
+"""A depth from the numbers, the model's blocks and a threshold; None where there is none."""
+
+Reason = Callable[["Curve", int | None, Criterion], str]
 
 
 def reaches(estimate: Estimate, threshold: float) -> bool:
@@ -64,23 +69,49 @@ def along_depths(
             passing = [depth for depth in passing if set(range(depth, num_blocks + 1)) <= set(passing)]
         return min(passing, default=None)
 
+    return _deciding(curve_of, passes, first, partial(_reason, lasting=lasting))
+
+
+def counting(curve_of: Callable[[ModelMeasures], Curve], passes: Passes) -> Decide:
+    """A criterion that answers how many of the numbers do not pass, wherever they stand."""
+
+    def count(curve: Curve, _: int, threshold: float) -> int:
+        return len(_not_passing(curve, passes, threshold))
+
+    return _deciding(curve_of, passes, count, partial(_counted_reason, passes))
+
+
+def _deciding(curve_of: Callable[[ModelMeasures], Curve], passes: Passes, answer: Answer, reason: Reason) -> Decide:
     def decide(measures: ModelMeasures, criterion: Criterion) -> DepthChoice:
         curve, num_blocks = curve_of(measures), measures.num_blocks
-        found, gate = first(curve, num_blocks, criterion.threshold), patients_gate(curve.num_patients)
+        found, gate = answer(curve, num_blocks, criterion.threshold), patients_gate(curve.num_patients)
         chosen = found if gate.passed else None
         return DepthChoice(
             status="inconclusive" if chosen is None else "chosen",
             num_blocks=chosen,
-            reason=_reason(curve, found, criterion, lasting) if gate.passed else f"Too few patients: {gate.detail}.",
+            reason=reason(curve, found, criterion) if gate.passed else f"Too few patients: {gate.detail}.",
             criterion=criterion.title,
             evidence=_document(curve, passes, gate, criterion),
-            sensitivity={f"{value:g}": first(curve, num_blocks, value) for value in criterion.others},
+            sensitivity={f"{value:g}": answer(curve, num_blocks, value) for value in criterion.others},
         )
 
     return decide
 
 
-def _reason(curve: Curve, found: int | None, criterion: Criterion, lasting: bool) -> str:
+def _not_passing(curve: Curve, passes: Passes, threshold: float) -> list[tuple[int, Estimate]]:
+    return [(depth, estimate) for depth, estimate in curve.items() if not passes(estimate, threshold)]
+
+
+def _counted_reason(passes: Passes, curve: Curve, found: int | None, criterion: Criterion) -> str:
+    """Those that were counted, or, where none was, the one that came closest."""
+    counted = _not_passing(curve, passes, criterion.threshold)
+    told = counted or [min(curve.items(), key=lambda item: item[1].mean)]
+    sentences = "; ".join(_sentence(curve, *item) for item in told)
+    rule = f"{criterion.threshold_of} {criterion.threshold:g}"
+    return f"{found} of {len(curve.estimates)}. {sentences}; not counted: {rule}."
+
+
+def _reason(curve: Curve, found: int | None, criterion: Criterion, *, lasting: bool) -> str:
     """The number that decided: of the depth found, or else of the one that stood in the way or came closest."""
     estimates = dict(curve.items())
     opening, told = "", found

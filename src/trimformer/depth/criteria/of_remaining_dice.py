@@ -1,6 +1,6 @@
 """Criteria on the Dice that the trained model keeps when something is taken from it, without training again."""
 
-from trimformer.depth.criteria.along_depths import Curve, along_depths
+from trimformer.depth.criteria.along_depths import Curve, along_depths, counting
 from trimformer.depth.criteria.criterion import Criterion, ModelMeasures
 from trimformer.depth.evidence import Estimate
 
@@ -14,17 +14,7 @@ def _without_the_rest(measures: ModelMeasures) -> Curve:
 def _with_the_next_near_sighted(measures: ModelMeasures) -> Curve:
     far_sight = measures.far_sight
     what = f"Change of Dice when block {{next}} alone sees no further than {far_sight.radius_mm:.3g} mm"
-    return Curve.of(far_sight.change_alone, 0, what)
-
-
-def _with_so_many_far_sighted(measures: ModelMeasures) -> Curve:
-    far_sight = measures.far_sight
-    order = ", ".join(str(block + 1) for block in reversed(far_sight.order))
-    what = (
-        f"Change of Dice with {{depth}} blocks that see further than {far_sight.radius_mm:.3g} mm, "
-        f"taken from {order} in this order"
-    )
-    return Curve.of(far_sight.change_with, 0, what)
+    return Curve.of(far_sight.change, 0, what)
 
 
 def _loses_less(estimate: Estimate, threshold: float) -> bool:
@@ -52,11 +42,11 @@ CAUSAL_RADIUS = Criterion(
 )
 
 FAR_SIGHTED = Criterion(
-    title="smallest number of blocks that have to look far for the Dice to remain",
-    threshold=0.02,
-    threshold_of="of that number and all larger ones a lower bound above minus",
+    title="number of blocks that have to look far for the Dice to remain",
+    threshold=0.01,
+    threshold_of="a lower bound above minus",
     others=OTHERS,
-    source="ours: blocks are made near-sighted one after another, the one that costs the least Dice alone first",
+    source="ours: as causal-radius, but the blocks that lose Dice are counted, wherever they stand",
     reads=("far_sight",),
-    decide=along_depths(_with_so_many_far_sighted, _loses_less, lasting=True, ends=True),
+    decide=counting(_with_the_next_near_sighted, _loses_less),
 )
