@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,15 @@ def test_what_is_missing_or_no_part_of_a_sweep_is_named(tmp_path: Path) -> None:
     (nothing,) = judge_study(plan).sweeps
     assert nothing.verdict.startswith("Cannot be judged: no seed has a run at every depth")
     assert not nothing.criteria
+
+
+def test_runs_that_were_not_selected_are_missed_nowhere(tmp_path: Path) -> None:
+    plan = made_study(tmp_path, {})
+    RunFolder(tmp_path / "out" / "runs" / "sweep-0-seed1").evaluation_file.unlink()
+    selected = tuple(job.name for job in plan.jobs if job.name.startswith("sweep-") and "-0-" not in job.name)
+    (sweep,) = judge_study(replace(plan, selected=selected)).sweeps
+    assert (sweep.seeds, sweep.excluded) == ((0, 1), ())
+    assert [each.depth for each in sweep.depths] == [1, 3, 6]
 
 
 def test_what_is_noted_of_many_runs_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

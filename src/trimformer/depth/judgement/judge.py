@@ -33,7 +33,7 @@ def judge_study(
     patients, and kept in its folder. The Dice is that of the reported patients.
 
     Args:
-        plan: Of the study; its runs that are not done are named.
+        plan: Of the study; those of its selected runs that are not done are named.
         margin: The loss of Dice that does not matter.
         keep_undertrained: Judge runs that were still learning all the same, and say so.
         progress: Told while something is measured.
@@ -42,7 +42,7 @@ def judge_study(
         UserError: The study has no sweep of depths, or the margin is not above 0.
     """
     refuse_margin(margin)
-    sweeps, left_out = sweeps_of(plan.jobs)
+    sweeps, left_out = sweeps_of([job for job in plan.jobs if job.name in plan.selected])
     if not sweeps:
         raise UserError(
             "A study is judged whose runs differ in model.num_blocks",
