@@ -68,6 +68,7 @@ def test_it_is_the_causal_radius_of_the_next_token_and_its_mode_is_kept() -> Non
 
 
 def test_a_few_labelled_slices_of_each_patient_are_looked_at() -> None:
+    assert PATIENTS[1].labels is not None
     images, labels = (np.repeat(array, 8, axis=0) for array in (PATIENTS[1].images, PATIENTS[1].labels))
     labels[: len(labels) // 2] = 0
     many = replace(PATIENTS[1], images=images, labels=labels)
