@@ -47,6 +47,10 @@ def test_another_criterion_shows_what_it_measured_of_every_depth() -> None:
         [Cell("1"), Cell("–"), Cell("yes")],
     ]
     assert what_was_measured(bare_choice(measured="dice after {depth} blocks")) == "Dice after so many blocks."
+    of_blocks = bare_choice(depths=depths, measured="change without block {next}")
+    assert evidence_columns(of_blocks)[0] == "Block"
+    assert [row[0] for row in evidence_rows(of_blocks)] == [Cell("1"), Cell("2")]
+    assert what_was_measured(of_blocks) == "Change without that block."
     assert what_was_measured(choice) == ""
 
 

@@ -21,8 +21,8 @@ BLOCK_COLUMNS = (
 )
 """Titles of the table of evidence with the keys of `evidence["blocks"]`."""
 
-DEPTH_COLUMNS = ("Blocks", "Measured", "Passes")
-"""Titles of the table of evidence of all other criteria, `evidence["depths"]`."""
+DEPTH_COLUMNS = ("Measured", "Passes")
+"""Titles of the table of evidence of all other criteria, `evidence["depths"]`, after that of the block or depth."""
 
 GATE_STATES = {True: "passed", False: "failed", None: "not checked"}
 
@@ -72,25 +72,33 @@ def threshold(choice: DepthChoice) -> float | None:
 
 def evidence_columns(choice: DepthChoice) -> list[str]:
     """Titles of the table of evidence."""
-    return list(DEPTH_COLUMNS) if "depths" in choice.evidence else [text for text, _ in BLOCK_COLUMNS]
+    if "depths" in choice.evidence:
+        return ["Block" if "block {" in _measured(choice) else "Blocks", *DEPTH_COLUMNS]
+    return [text for text, _ in BLOCK_COLUMNS]
 
 
 def evidence_rows(choice: DepthChoice) -> list[list[Cell]]:
     """One row of cells a block, or a depth where a criterion reads depths; a dash for what was not written."""
     if "depths" in choice.evidence:
-        return [_depth_row(depth) for depth in choice.evidence["depths"]]
+        of_the_next = "{next}" in _measured(choice)
+        return [_depth_row(depth, depth["depth"] + of_the_next) for depth in choice.evidence["depths"]]
     return [[_cell(key, block) for _, key in BLOCK_COLUMNS] for block in choice.evidence.get("blocks") or []]
 
 
 def what_was_measured(choice: DepthChoice) -> str:
     """What the numbers of all depths are of, as a sentence; empty where that was not written."""
-    told = str(choice.evidence.get("measured") or "")
-    return sentence(told.replace("{depth}", "so many").replace("{next}", "the next")) if told else ""
+    told = _measured(choice).replace("block {next}", "that block").replace("block {depth}", "that block")
+    return sentence(told.replace("{depth}", "so many")) if told else ""
 
 
-def _depth_row(depth: Mapping[str, Any]) -> list[Cell]:
+def _measured(choice: DepthChoice) -> str:
+    """In the criterion's words, with `{depth}` or `{next}` where a number stands."""
+    return str(choice.evidence.get("measured") or "")
+
+
+def _depth_row(depth: Mapping[str, Any], number_of_row: int) -> list[Cell]:
     measured = Cell(number(depth.get("mean")), interval((depth["low"], depth["high"])) if _bounded(depth) else "")
-    return [Cell(str(depth["depth"])), measured, _cell("passes", depth)]
+    return [Cell(str(number_of_row)), measured, _cell("passes", depth)]
 
 
 def _bounded(value: Mapping[str, Any]) -> bool:
