@@ -51,12 +51,6 @@ def depth_choice(depth: DepthChoice | None, results: Results) -> DepthChoice | N
     )
 
 
-def chooser(results: Results) -> str:
-    """Who chose the depth of a comparison, as the subject of a sentence."""
-    choice = depth_choice(None, results)
-    return "The rule" if choice is None else who_chose(choice)
-
-
 def who_chose(choice: DepthChoice) -> str:
     """Who made this choice, as the subject of a sentence."""
     if "rounds" in choice.evidence:

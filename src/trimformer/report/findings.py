@@ -1,7 +1,7 @@
 """The findings in words, a paragraph a model; no sentence claims more than its interval says."""
 
 from trimformer.records.results import ModelRow, PairedTest, Results
-from trimformer.report.evidence import chooser
+from trimformer.report.evidence import depth_choice, who_chose
 from trimformer.report.families import families
 from trimformer.report.formats import blocks, lower_first, number, sentence, signed
 
@@ -13,14 +13,12 @@ def findings(results: Results) -> list[str]:
 
 
 def _depth_finding(results: Results) -> str:
-    if results.depth is None:
+    choice = depth_choice(None, results)
+    if choice is None:
         return ""
-    opening = f"Looking at {results.models[0].name} alone, {lower_first(chooser(results))} "
-    if results.depth.get("status") == "chosen":
-        opening += f"chooses {blocks(results.depth.get('num_blocks'))}."
-    else:
-        opening += "does not choose a depth."
-    return " ".join(part for part in (opening, sentence(str(results.depth.get("reason") or ""))) if part)
+    chose = f"chooses {blocks(choice.num_blocks)}" if choice.status == "chosen" else "does not choose a depth"
+    opening = f"Looking at {results.models[0].name} alone, {lower_first(who_chose(choice))} {chose}."
+    return " ".join(part for part in (opening, sentence(choice.reason)) if part)
 
 
 def _row_finding(row: ModelRow, results: Results) -> str:
