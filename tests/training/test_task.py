@@ -14,13 +14,6 @@ def test_overlap_counts_pixels_of_every_foreground_class() -> None:
     assert overlap(prediction, truth, num_classes=4).tolist() == [[1, 2, 0], [4, 5, 0]]
 
 
-def test_adamw_remembers_squared_gradients_as_long_as_the_settings_say() -> None:
-    for settings, beta2 in ((TrainingSettings(), 0.999), (TrainingSettings(beta2=0.95), 0.95)):
-        optimizer = SegmentationTask(torch.nn.Conv2d(1, 3, 1), settings, seed=0).configure_optimizers()
-        (group,) = optimizer.param_groups
-        assert group["betas"] == (0.9, beta2)
-
-
 def batches(count: int) -> DataLoader[tuple[torch.Tensor, ...]]:
     generator = torch.Generator().manual_seed(0)
     labels = torch.randint(0, 3, (2 * count, 8, 8), generator=generator)

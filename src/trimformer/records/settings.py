@@ -188,6 +188,9 @@ class TrainingSettings(Settings):
     schedule: Literal["constant", "one_cycle", "cosine", "polynomial"] = Field(
         "constant", description="the learning rate over all epochs; the last two fall to 0"
     )
+    muon_learning_rate: float | None = Field(
+        None, gt=0, description="Muon moves the weights of linear layers, at this rate; none: AdamW moves all weights"
+    )
     warmup_epochs: int = Field(0, ge=0, description="epochs in which the learning rate rises from 0, in a line")
     patience: int | None = Field(
         None, ge=1, description="training stops after so many epochs without a better Dice on the selection patients"
@@ -214,6 +217,15 @@ class TrainingSettings(Settings):
     checkpoint_minutes: float | None = Field(
         None, gt=0, description="checkpoints inside an epoch too, so many minutes apart; none: after each epoch alone"
     )
+
+    @field_validator("muon_learning_rate")
+    @classmethod
+    def _muon_has_a_schedule_of_two_rates(cls, rate: float | None, given: Any) -> float | None:
+        if rate is not None and given.data.get("schedule") == "one_cycle":
+            raise PydanticCustomError(
+                "one_rate", "one_cycle knows one learning rate; take cosine, polynomial or constant beside Muon"
+            )
+        return rate
 
     @field_validator("warmup_epochs")
     @classmethod

@@ -10,6 +10,7 @@ from trimformer.models import create_model
 from trimformer.records.experiment import Experiment
 from trimformer.study.costs import DataCost, settings_without_weights
 from trimformer.training.loss import dice_cross_entropy
+from trimformer.training.optimizer import create_optimizer
 from trimformer.training.precision import lightning_precision
 from trimformer.training.recomputation import recompute_blocks
 from trimformer.training.written_out import write_out_attention
@@ -27,7 +28,8 @@ class StepTimes:
     def seconds(self, experiment: Experiment, data: DataCost) -> float:
         """The best of a few steps of the run's own network, batch size, loss and optimiser, on random slices."""
         training = experiment.training
-        told = (training.batch_size, training.precision, training.checkpoint_blocks)
+        by_muon = training.muon_learning_rate is not None
+        told = (training.batch_size, training.precision, training.checkpoint_blocks, by_muon)
         kind = repr((settings_without_weights(experiment, data), told))
         if kind not in self._known:
             self._known[kind] = _best_seconds(_training_step(experiment, data))
@@ -43,7 +45,7 @@ def _training_step(experiment: Experiment, data: DataCost) -> Callable[[], None]
         recompute_blocks(model)
     precision = lightning_precision(settings.precision)
     write_out_attention(model, device, precision)
-    optimizer = torch.optim.AdamW(model.parameters(), fused=True)
+    optimizer = create_optimizer(model, settings)
     side = model.image_size
     images = torch.randn(settings.batch_size, data.in_channels, side, side, device=device)
     images = images.to(memory_format=torch.channels_last)

@@ -14,15 +14,13 @@ from trimformer.records.settings import TrainingSettings
 from trimformer.training.batch_norm import freeze_statistics
 from trimformer.training.distillation import Distillation
 from trimformer.training.loss import dice_cross_entropy
+from trimformer.training.optimizer import create_optimizer
 from trimformer.training.schedules import learning_rate_schedule, needs_schedule
 from trimformer.training.shares import BatchesInTurn
 from trimformer.training.written_out import write_out_attention
 
 Sample = Sequence[Tensor]
 """Images (batch, 1, rows, columns) and labels (batch, rows, columns)."""
-
-MOMENTUM = 0.9
-"""AdamW's first beta, as everywhere."""
 
 RANK_SEEDS = (1 << 40) + 1_000_003_000_017
 """How far apart the seeds of dropout in two processes are; the first has those of a training in one process."""
@@ -94,15 +92,9 @@ class SegmentationTask(L.LightningModule):
         self.log("selection_dice", dice.float(), sync_dist=True)
 
     def configure_optimizers(self) -> Any:
-        """AdamW, and the schedule of its learning rate; Lightning counts the steps of the whole training."""
+        """The optimiser, and the schedule of its learning rate; Lightning counts the steps of the whole training."""
         settings = self._settings
-        optimizer = torch.optim.AdamW(
-            self.model.parameters(),
-            lr=settings.learning_rate,
-            betas=(MOMENTUM, settings.beta2),
-            weight_decay=settings.weight_decay,
-            fused=True,
-        )
+        optimizer = create_optimizer(self.model, settings)
         if not needs_schedule(settings):
             return optimizer
         schedule = learning_rate_schedule(optimizer, settings, int(self.trainer.estimated_stepping_batches))

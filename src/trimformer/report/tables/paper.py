@@ -19,6 +19,7 @@ RECIPE = (
     "learning_rate",
     "weight_decay",
     "beta2",
+    "muon_learning_rate",
     "schedule",
     "warmup_epochs",
     "patience",
