@@ -12,6 +12,7 @@ from trimformer.depth.criteria.catalogue import CRITERIA, DEFAULT
 from trimformer.depth.run_measures import MeasuresOfRun
 from trimformer.records.depth import DepthChoice
 from trimformer.records.far_sight import FarSight
+from trimformer.records.history import COLUMNS, write_history
 from trimformer.records.run_folder import RunFolder
 from trimformer.records.skipped_blocks import SkippedBlocks
 
@@ -50,6 +51,16 @@ def test_one_criterion_is_written_where_compress_reads_it(run: RunFolder, trimfo
     assert printed.startswith("Keep 2 blocks.\n2 of 2 blocks")
     assert DepthChoice.load(run.depth_file).criterion == CRITERIA["fixed"].title
     assert chosen_blocks("auto", run, (0, 1)) == (0, 1)
+
+
+def test_of_a_model_that_was_still_learning_the_verdict_says_so(
+    run: RunFolder, tmp_path: Path, trimformer: Any
+) -> None:
+    learning = RunFolder(shutil.copytree(run.path, tmp_path / "learning"))
+    write_history(learning.history_file, [dict.fromkeys(COLUMNS, epoch / 10) for epoch in range(9)])
+    code, printed, complaint = trimformer("choose", learning.path, "--criterion", "fixed")
+    assert code == 0, complaint
+    assert "still learning: its selection Dice changes by +0.300" in " ".join(printed.split())
 
 
 def test_without_a_profile_the_default_chooses_and_the_rule_says_what_to_run(

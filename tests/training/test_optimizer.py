@@ -48,7 +48,7 @@ def test_a_model_without_linear_layers_goes_by_adamw() -> None:
 def test_steps_are_those_of_both_optimisers_by_themselves() -> None:
     together, apart = network(), network()
     take_steps(together, create_optimizer(together, BY_MUON), 3)
-    matrices = [apart[2].weight, apart[4].weight]
+    matrices = [weight for weight in apart.parameters() if weight.ndim == 2]
     others = [weight for weight in apart.parameters() if not any(weight is matrix for matrix in matrices)]
     muon = Muon(matrices, lr=4e-3, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")
     adamw = AdamW(others, lr=1e-3, weight_decay=0.0, fused=True)

@@ -2,10 +2,11 @@
 
 from trimformer.depth.criteria.catalogue import CRITERIA, DEFAULT, criterion_named
 from trimformer.depth.run_measures import MeasuresOfRun
-from trimformer.depth.verdict import unraced
+from trimformer.depth.verdict import still_learning, unraced
 from trimformer.records.depth import DepthChoice
 from trimformer.records.errors import UserError
 from trimformer.records.files import write_json
+from trimformer.records.history import change_over_last_third, read_history
 from trimformer.records.progress import Progress, silent
 from trimformer.records.run_folder import RunFolder
 
@@ -16,7 +17,7 @@ def choose_run(run: RunFolder, criterion: str = DEFAULT, progress: Progress = si
     Raises:
         UserError: There is no such criterion, or what it reads is missing and dear, damaged, or of other blocks.
     """
-    choice = _told(criterion_named(criterion).choose(MeasuresOfRun(run, progress)))
+    choice = _told(criterion_named(criterion).choose(MeasuresOfRun(run, progress)), run)
     choice.save(run.depth_file)
     return choice
 
@@ -30,7 +31,7 @@ def choose_by_all(run: RunFolder, progress: Progress = silent) -> dict[str, Dept
         UserError: The default criterion cannot read what it needs.
     """
     measures = MeasuresOfRun(run, progress)
-    choices = {name: _told(_answer(name, measures)) for name in CRITERIA}
+    choices = {name: _told(_answer(name, measures), run) for name in CRITERIA}
     write_json(run.criteria_file, {name: choice.model_dump(mode="json") for name, choice in choices.items()})
     choices[DEFAULT].save(run.depth_file)
     return choices
@@ -53,5 +54,12 @@ def _answer(name: str, measures: MeasuresOfRun) -> DepthChoice:
         )
 
 
-def _told(choice: DepthChoice) -> DepthChoice:
-    return choice.model_copy(update={"verdict": unraced(choice.evidence.get("patients"))})
+def _told(choice: DepthChoice, run: RunFolder) -> DepthChoice:
+    said = (unraced(choice.evidence.get("patients")), still_learning(_last_change(run)))
+    return choice.model_copy(update={"verdict": " ".join(filter(None, said))})
+
+
+def _last_change(run: RunFolder) -> float | None:
+    if not run.history_file.is_file():
+        return None
+    return change_over_last_third(read_history(run.history_file)["selection_dice"])

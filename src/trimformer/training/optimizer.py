@@ -77,6 +77,4 @@ class Together(Optimizer):
 
 
 def _linear_weights(model: nn.Module) -> list[Tensor]:
-    return [
-        layer.weight for layer in model.modules() if isinstance(layer, nn.Linear) and layer.weight.requires_grad
-    ]
+    return [layer.weight for layer in model.modules() if isinstance(layer, nn.Linear) and layer.weight.requires_grad]
