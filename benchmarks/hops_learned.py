@@ -1,4 +1,4 @@
-"""After how many steps hops are learned: `python benchmarks/hops_learned.py --hops 3 --blocks 3 --muon 4e-3`.
+"""After how many steps hops are learned: `python benchmarks/hops_learned.py --hops 3 --muon 4e-3 --classes-first 80`.
 
 Trains UNETR (tiny, compressed decoder) on slices of the depth phantom that are drawn anew for every batch, at a
 constant rate after a warm-up, and prints the share of right questions of each number of hops every forty steps. Ends
@@ -8,7 +8,7 @@ when all are at 0.97, or with 1 when the steps are over. Without `--muon` AdamW 
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -36,19 +36,23 @@ def main() -> None:
     parser.add_argument("--hops", type=int, choices=(1, 2, 3), default=2)
     parser.add_argument("--blocks", type=int, default=2)
     parser.add_argument("--steps", type=int, default=800)
+    parser.add_argument("--classes-first", type=int, default=0, metavar="STEPS", help="on riddles without hops, before")
     parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--muon", type=float, help="rate of Muon, for the matrices of the blocks")
     parser.add_argument("--beta2", type=float, default=0.95)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     settings = TrainingSettings(learning_rate=given.learning_rate, muon_learning_rate=given.muon, beta2=given.beta2)
-    sys.exit(not solved(given.hops, given.blocks, given.steps, given.seed, settings))
+    torch.manual_seed(given.seed)
+    random = np.random.default_rng(given.seed)
+    model = network(given.blocks)
+    for _ in training(model, settings, 0, given.classes_first, random):
+        pass
+    sys.exit(not solved(model, settings, given.hops, given.steps, random))
 
 
-def solved(hops: int, blocks: int, steps: int, seed: int, settings: TrainingSettings) -> bool:
-    """Whether all hops were found within the steps."""
-    torch.manual_seed(seed)
-    random = np.random.default_rng(seed)
+def network(blocks: int) -> torch.nn.Module:
+    """The model of `studies/phantom.toml`, about to be trained."""
     model = create_model(
         "unetr",
         num_classes=NUM_CLASSES,
@@ -61,17 +65,16 @@ def solved(hops: int, blocks: int, steps: int, seed: int, settings: TrainingSett
     )
     model = model.train().to(memory_format=torch.channels_last)
     write_out_attention(model, torch.device("cpu"), "bf16-mixed")
-    optimizer = create_optimizer(model, settings)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / WARMUP_STEPS))
+    return model
+
+
+def solved(
+    model: torch.nn.Module, settings: TrainingSettings, hops: int, steps: int, random: np.random.Generator
+) -> bool:
+    """Whether all hops were found within the steps."""
     test = [draw_board(random, hops) for _ in range(TEST_SLICES)]
     begin = time.perf_counter()
-    for step in range(1, steps + 1):
-        boards = [draw_board(random, hops) for _ in range(BATCH_SIZE)]
-        labels = torch.from_numpy(np.stack([paint_labels(board) for board in boards])).long()
-        optimizer.zero_grad()
-        dice_cross_entropy(logits(model, boards, random), labels).backward()
-        optimizer.step()
-        schedule.step()
+    for step in training(model, settings, hops, steps, random):
         if step % EVERY == 0:
             shares = right_questions(model, test, random, hops)
             told = "  ".join(f"{hops} hops: {share:.2f}" for hops, share in shares.items())
@@ -80,6 +83,22 @@ def solved(hops: int, blocks: int, steps: int, seed: int, settings: TrainingSett
             if min(shares.values()) >= SOLVED:
                 return True
     return False
+
+
+def training(
+    model: torch.nn.Module, settings: TrainingSettings, hops: int, steps: int, random: np.random.Generator
+) -> Iterator[int]:
+    """Take the steps one by one, counted from 1, with an optimiser of their own."""
+    optimizer = create_optimizer(model, settings)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / WARMUP_STEPS))
+    for step in range(1, steps + 1):
+        boards = [draw_board(random, hops) for _ in range(BATCH_SIZE)]
+        labels = torch.from_numpy(np.stack([paint_labels(board) for board in boards])).long()
+        optimizer.zero_grad()
+        dice_cross_entropy(logits(model, boards, random), labels).backward()
+        optimizer.step()
+        schedule.step()
+        yield step
 
 
 def logits(model: torch.nn.Module, boards: Sequence[Board], random: np.random.Generator) -> Tensor:
