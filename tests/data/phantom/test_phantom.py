@@ -32,8 +32,7 @@ def test_the_same_patient_has_the_same_bytes_however_many_there_are() -> None:
 
 def test_patients_slices_and_hops_differ() -> None:
     first, second, other = (
-        make_phantom_patient(*named, num_slices=2)
-        for named in (("phantom-000", 1), ("phantom-001", 1), ("phantom-000", 2))
+        make_phantom_patient(patient_id, num_slices=2) for patient_id in ("hops-1-000", "hops-1-001", "hops-2-000")
     )
     planes = [patient.image[0, ..., place].tobytes() for patient in (first, second, other) for place in range(2)]
     assert len(set(planes)) == 6
@@ -47,7 +46,7 @@ def test_it_is_dealt_and_loaded_like_any_dataset() -> None:
     assert patient.labels is not None
     assert list(patient.images.shape) == [16, 1, 112, 112]
     assert list(patient.spacing_mm) == [1, 1]
-    drawn = make_phantom_patient(patient.patient_id, hops=1)
+    drawn = make_phantom_patient(patient.patient_id)
     assert drawn.labels is not None
     np.testing.assert_array_equal(np.moveaxis(patient.labels, 0, -1), drawn.labels)
     assert "riddles" in dataset.note

@@ -33,10 +33,10 @@ def find_phantom(settings: DataSettings) -> Layout:
     """
     hops = HOPS if settings.hops is None else settings.hops
     num_patients = NUM_PATIENTS if settings.num_patients is None else settings.num_patients
-    patient_ids = [f"phantom-{index:03d}" for index in range(num_patients)]
+    patient_ids = [f"hops-{hops}-{index:03d}" for index in range(num_patients)]
 
     def read(case: Case) -> Scan:
-        patient = make_phantom_patient(case.patient_id, hops)
+        patient = make_phantom_patient(case.patient_id)
         assert patient.labels is not None
         return Scan((Volume(patient.image[0], patient.affine),), Volume(patient.labels, patient.affine))
 
@@ -44,10 +44,7 @@ def find_phantom(settings: DataSettings) -> Layout:
         dataset="phantom",
         name=_layout_name(hops),
         note=NOTE,
-        cases=tuple(
-            Case(patient_id, (), (), recipe=f"{patient_id}, {hops} hops, version {VERSION}")
-            for patient_id in patient_ids
-        ),
+        cases=tuple(Case(patient_id, (), (), recipe=f"{patient_id}, version {VERSION}") for patient_id in patient_ids),
         class_names=LABELS,
         label_values={value: value for value in (0, *LABELS)},
         preprocessing=Preprocessing.of(settings),
@@ -71,12 +68,13 @@ def refuse_other_hops(layout_name: str, settings: DataSettings) -> None:
         )
 
 
-def make_phantom_patient(patient_id: str, hops: int, num_slices: int = SLICES) -> Patient:
-    """One patient of cubic voxels of 1 mm, with the labels of `LABELS`; the same id and hops give the same bytes.
+def make_phantom_patient(patient_id: str, num_slices: int = SLICES) -> Patient:
+    """One patient of cubic voxels of 1 mm, with the labels of `LABELS`; the same id gives the same bytes.
 
-    Boards and noise do not depend on how many patients there are.
+    An id is `hops-`, the number of hops, `-` and a number: riddles of other hops are other patients. Boards and noise
+    do not depend on how many patients there are.
     """
-    index = int(patient_id.removeprefix("phantom-"))
+    hops, index = map(int, patient_id.removeprefix("hops-").split("-"))
     random = np.random.default_rng((VERSION, hops, index))
     boards = [draw_board(random, hops) for _ in range(num_slices)]
     image = np.stack([paint_image(board, random) for board in boards], axis=-1)
