@@ -201,11 +201,13 @@ def _judge(plan: "Plan", judging: _Judging, progress: "Progress") -> "Judgement"
 
 
 def _tell(plan: "Plan", results: "StudyResults") -> None:
+    from trimformer.records.words import some_of
+
     for comparison in results.comparisons:
         print_comparison(plan.folder / comparison.folder)
     failed = {failure.run for failure in results.failed}
     missing = [job.name for job in plan.jobs if not job.is_done and job.name not in failed]
     if missing:
-        say(f"Not run yet, and so in no table: {', '.join(missing)}")
+        say(f"Not run yet, and so in no table: {some_of(missing)}")
     for failure in results.failed:
         say(f"Failed: {failure.run}: {failure.problem}")

@@ -5,9 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from trimformer.records.errors import UserError
-
-NAMED = 3
-"""Runs that are named where many share one mistake."""
+from trimformer.records.words import some_of
 
 
 @dataclass(frozen=True)
@@ -50,6 +48,4 @@ def refuse(faults: Sequence[Fault]) -> None:
 
 
 def _names(faults: Sequence[Fault]) -> str:
-    names = list(dict.fromkeys(fault.run for fault in faults))
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
+    return some_of(list(dict.fromkeys(fault.run for fault in faults)))

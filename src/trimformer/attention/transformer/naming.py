@@ -8,6 +8,7 @@ from torch import nn
 from trimformer.attention.calls.follow import Event
 from trimformer.models.cutting import RemovedBlock
 from trimformer.records.errors import UserError
+from trimformer.records.words import some_of
 
 ITSELF = "the network itself"
 
@@ -43,7 +44,7 @@ def nothing_recorded(model: nn.Module, events: Sequence[Event]) -> UserError:
     if softmaxes := list(dict.fromkeys(_named(event) for event in events if event.kind == "softmax")):
         return UserError(
             "Attention that a network writes out is a softmax over keys, and a matrix product or einsum with values",
-            f"a softmax that no such product follows, in {_some(softmaxes)}",
+            f"a softmax that no such product follows, in {some_of(softmaxes)}",
             "Write the sum over keys as maps @ values, or call F.scaled_dot_product_attention; to record it as it is, "
             "give record_attention an AttentionAdapter.",
         )
@@ -104,9 +105,4 @@ def _why_not(members: Sequence[Sequence[str | None]], stacks: Sequence[tuple[str
             return f"{count} attentions in {name}"
     if members and None not in members[-1]:
         return f"{len(stacks)} attentions in {members[-1][0]}"
-    return f"attention in {_some([stack[-1] or ITSELF for stack in stacks])}"
-
-
-def _some(names: Sequence[str]) -> str:
-    """The names, or the first of many."""
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return f"attention in {some_of([stack[-1] or ITSELF for stack in stacks])}"
