@@ -6,17 +6,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from made_sweep import DICE, STILL_RISING, choice, made_study, write_learning
+from made_sweep import DICE, STILL_RISING, STUDY, choice, made_study, write_learning
 
 from trimformer.cli.judged import print_judgement
 from trimformer.depth.criteria.catalogue import CRITERIA
 from trimformer.depth.judgement.answers import answers_of
 from trimformer.depth.judgement.judge import judge_study
 from trimformer.depth.judgement.measure import read_seconds
+from trimformer.depth.judgement.sweep import sweeps_of
 from trimformer.records.errors import UserError
 from trimformer.records.judgement import JudgedCriterion, JudgedSweep, Judgement
 from trimformer.records.run_folder import RunFolder
+from trimformer.records.study import read_study
 from trimformer.report.judgement.write import write_judgement
+from trimformer.study.plan import plan_study
 
 DEFAULT_LOSES = {"far-sighted": (0, 0), "fixed": (3, 3), "cka": (2, 2), "entropy": (6, None)}
 
@@ -109,6 +112,18 @@ def test_what_is_missing_or_no_part_of_a_sweep_is_named(tmp_path: Path) -> None:
     (nothing,) = judge_study(plan).sweeps
     assert nothing.verdict.startswith("Cannot be judged: no seed has a run at every depth")
     assert not nothing.criteria
+
+
+def test_runs_that_begin_each_from_one_of_their_own_depth_are_a_sweep(tmp_path: Path) -> None:
+    file = tmp_path / "chained.toml"
+    file.write_text(STUDY + '[[run]]\nname = "after"\nmodel.weights = "study:sweep"\nmodel.num_blocks = [0, 1, 3, 6]\n')
+    jobs = plan_study(read_study(file), tmp_path / "out").jobs
+    sweeps, left_out = sweeps_of(jobs)
+    assert [(sweep.name, sweep.depths, sweep.seeds) for sweep in sweeps] == [
+        ("sweep", (0, 1, 3, 6), (0, 1)),
+        ("after", (0, 1, 3, 6), (0, 1)),
+    ]
+    assert {run.run for run in left_out} == {"inherited-seed0", "inherited-seed1", "unet-seed0", "unet-seed1"}
 
 
 def test_runs_that_were_not_selected_are_missed_nowhere(tmp_path: Path) -> None:

@@ -55,16 +55,19 @@ class Sweep:
 def sweeps_of(jobs: Sequence[Job]) -> tuple[list[Sweep], list[ExcludedRun]]:
     """The sweeps that these runs make, in the order of the study, and the runs that are in none, with the reason.
 
-    A run that begins from another run of the study, or learns from one, is a control: its question is how it began. So
-    is one without blocks. What is alike in everything but depth and seed is one sweep, if it has two depths.
+    A run that begins from a run of another depth, or learns from one, is a control: its question is how it began. So
+    is one without blocks. What is alike in everything but depth and seed is one sweep, if it has two depths; runs that
+    begin each from one of their own depth and seed are alike.
     """
+    by_name = {job.name: job for job in jobs}
     groups: dict[str, list[Job]] = {}
     left_out = []
     for job in jobs:
-        if (reason := _no_part_of_a_sweep(job)) is not None:
+        needs = [by_name[name] for name in job.needs if name in by_name]
+        if (reason := _no_part_of_a_sweep(job, needs)) is not None:
             left_out.append(ExcludedRun(run=job.name, reason=reason))
         else:
-            groups.setdefault(_all_but_depth_and_seed(job.experiment), []).append(job)
+            groups.setdefault(_all_but_depth_and_seed(job.experiment, needs), []).append(job)
     sweeps = []
     for group in groups.values():
         grid = _grid(group)
@@ -75,15 +78,24 @@ def sweeps_of(jobs: Sequence[Job]) -> tuple[list[Sweep], list[ExcludedRun]]:
     return sweeps, left_out
 
 
-def _no_part_of_a_sweep(job: Job) -> str | None:
-    if job.needs:
+def _no_part_of_a_sweep(job: Job, needs: Sequence[Job]) -> str | None:
+    own = _depth_and_seed(job)
+    if len(needs) < len(job.needs) or any(_depth_and_seed(other) != own for other in needs):
         return f"a control: it begins from or learns from {', '.join(job.needs)}"
     return "a control: no depth is set" if job.experiment.model.num_blocks is None else None
 
 
-def _all_but_depth_and_seed(experiment: Experiment) -> str:
+def _depth_and_seed(job: Job) -> tuple[int | None, int]:
+    return job.experiment.model.num_blocks, job.experiment.seed
+
+
+def _all_but_depth_and_seed(experiment: Experiment, needs: Sequence[Job]) -> str:
+    """As one text, in which the run that it begins from goes by its name without depth and seed too."""
     document = experiment.model_dump(mode="json", exclude={"name", "seed", "tracking"})
-    del document["model"]["num_blocks"]
+    model = document["model"]
+    del model["num_blocks"]
+    begins = {str(other.folder.absolute()): _common_name([other]) for other in needs}
+    model["weights"] = begins.get(model["weights"], model["weights"])
     return json.dumps(document, sort_keys=True)
 
 
