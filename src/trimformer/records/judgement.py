@@ -83,7 +83,7 @@ class JudgedSweep(Frozen):
     smallest_enough: Depth | None = None
     """The smallest of these; None from too few patients."""
     needed: Depth | None = None
-    """By construction: the hops of the phantom."""
+    """By construction, of the phantom."""
     criteria: tuple[JudgedCriterion, ...] = ()
     excluded: tuple[ExcludedRun, ...] = ()
     notes: tuple[str, ...] = ()

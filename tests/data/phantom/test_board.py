@@ -3,7 +3,16 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from trimformer.data.phantom.board import MOST_HOPS, NAMES, NUM_CLASSES, QUESTION, Board, draw_board, name_symbol
+from trimformer.data.phantom.board import (
+    MOST_HOPS,
+    NAMES,
+    NUM_CLASSES,
+    QUESTION,
+    Board,
+    draw_board,
+    name_symbol,
+    needed_blocks,
+)
 
 HOPS = range(MOST_HOPS + 1)
 
@@ -29,6 +38,20 @@ def test_labels_are_the_ends_of_the_pointers(hops: int) -> None:
             assert followed(board, row, column) == (board.labels[row, column], board.hops[row, column])
         for field in (board.says, board.labels, board.hops):
             assert not field[board.names == 0].any()
+
+
+@pytest.mark.parametrize(("hops", "blocks"), [(0, 0), (1, 1), (2, 2), (3, 2)])
+def test_markers_that_take_what_those_know_whom_they_point_to_need_as_many_rounds(hops: int, blocks: int) -> None:
+    (board,) = boards(hops, count=1)
+    knows = board.says.copy()
+    rounds = 0
+    while (knows != board.labels)[board.questions].any():
+        known = knows.copy()
+        for name in np.unique(known[known > NUM_CLASSES]):
+            (value,) = np.unique(known[board.names == name])
+            knows[known == name] = value
+        rounds += 1
+    assert rounds == needed_blocks(hops) == blocks
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,16 @@ class Board:
         return np.asarray(self.names == QUESTION)
 
 
+def needed_blocks(hops: int) -> int:
+    """How many blocks a riddle needs: each can double the pointers that were followed, so `hops` + 1 is at most 2^blocks.
+
+    In one block a question takes the next pointer while the signpost that it leads to takes what it points to itself.
+    That fewer do not is proven for long chains, under a conjecture, and of these measured (docs/phantom.md); that as
+    many do is the construction (Sanford, Hsu and Telgarsky 2024, arXiv:2402.09268, section 4).
+    """
+    return hops.bit_length()
+
+
 def name_symbol(level: int, place: int) -> int:
     """A name of signposts from which `level` hops lead to a class.
 

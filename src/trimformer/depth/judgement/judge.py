@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from trimformer.data.phantom.board import needed_blocks
 from trimformer.depth.criteria.catalogue import DEFAULT
 from trimformer.depth.judgement.answers import answers_of
 from trimformer.depth.judgement.cost import Spent, training_seconds
@@ -88,7 +89,8 @@ def _unjudged(sweep: Sweep, seeds: Usable, why: str) -> JudgedSweep:
 
 def _with_figures(sweep: Sweep, seeds: Usable, scores: Scores, margin: float, progress: Progress) -> JudgedSweep:
     depths = judged_depths(scores, margin)
-    truth = Truth(scores, depths, sweep.experiment.data.hops)
+    hops = sweep.experiment.data.hops
+    truth = Truth(scores, depths, None if hops is None else needed_blocks(hops))
     criteria = _criteria(sweep, truth, progress)
     return JudgedSweep(
         name=sweep.name,
