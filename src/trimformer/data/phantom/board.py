@@ -43,7 +43,7 @@ class Board:
 
 
 def needed_blocks(hops: int) -> int:
-    """How many blocks a riddle needs: each can double the pointers that were followed, so `hops` + 1 is at most 2^blocks.
+    """How many blocks a riddle needs: each can double the pointers that were followed, so hops + 1 <= 2^blocks.
 
     In one block a question takes the next pointer while the signpost that it leads to takes what it points to itself.
     That fewer do not is proven for long chains, under a conjecture, and of these measured (docs/phantom.md); that as
