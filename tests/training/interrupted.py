@@ -28,7 +28,8 @@ class FragileNetwork(nn.Module):
     def __init__(self, in_channels: int, num_classes: int, fails_at: int = -1, mishap: str = "nan") -> None:
         super().__init__()
         layers = (nn.Conv2d(in_channels, 6, 3, padding=1), nn.BatchNorm2d(6), nn.ReLU(), nn.Dropout(0.3))
-        self.layers = nn.Sequential(*layers, nn.Conv2d(6, num_classes, 1))
+        self.layers = nn.Sequential(*layers)
+        self.mixed = nn.Linear(6, num_classes)  # which Muon moves, where it is asked for
         self._fails_at = fails_at
         self._mishap = mishap
         self._calls = 0
@@ -38,7 +39,10 @@ class FragileNetwork(nn.Module):
         if self.training and self._calls == self._fails_at:
             return self._fail(images)
         noise = random.random() + np.random.rand() if self.training else 1.0  # noqa: NPY002
-        logits: Tensor = self.layers(images * noise)
+        return self._logits(images * noise)
+
+    def _logits(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.mixed(self.layers(images).movedim(1, -1)).movedim(-1, 1)
         return logits
 
     def _fail(self, images: Tensor) -> Tensor:
@@ -48,7 +52,7 @@ class FragileNetwork(nn.Module):
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
         if self._mishap == "ctrl-c":
             raise KeyboardInterrupt
-        logits: Tensor = self.layers(images)
+        logits = self._logits(images)
         if self._mishap == "sigterm":
             terminate()
         if self._mishap == "gradient":

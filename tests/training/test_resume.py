@@ -54,6 +54,14 @@ def test_gradients_that_were_added_up_for_a_step_are_kept(tmp_path: Path) -> Non
     assert not differences(ending(whole), ending(train(experiment, tmp_path / "again")))
 
 
+def test_muon_goes_on_as_exactly(tmp_path: Path) -> None:
+    experiment = small_training(muon_learning_rate=1e-3, schedule="cosine")
+    whole = train(experiment, tmp_path / "whole")
+    with pytest.raises(TerminatedError):
+        train(experiment, tmp_path / "again", at_step(7, terminate))
+    assert not differences(ending(whole), ending(train(experiment, tmp_path / "again")))
+
+
 def at_call(number: int, act: Callable[[], None]) -> Callable[[str, int, int], None]:
     calls = iter(range(1, 10**6))
     return lambda task, _, __: act() if "training" in task and next(calls) == number else None

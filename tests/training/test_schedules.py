@@ -71,6 +71,8 @@ def test_a_resumed_training_has_the_same_rates(schedule: str) -> None:
         ({"schedule": "one_cycle", "warmup_epochs": 1}, "one_cycle has a rise of its own and takes no warmup_epochs"),
         ({"epochs": 3, "warmup_epochs": 3}, "warmup_epochs are fewer than epochs"),
         ({"schedule": "linear"}, "training.schedule: input should be 'constant'"),
+        ({"schedule": "one_cycle", "muon_learning_rate": 1e-3}, "one_cycle knows one learning rate; take cosine"),
+        ({"muon_learning_rate": 0}, "training.muon_learning_rate: input should be greater than 0"),
         ({"patience": 0}, "training.patience: input should be greater than or equal to 1"),
         ({"accumulate": 0}, "training.accumulate: input should be greater than or equal to 1"),
     ],

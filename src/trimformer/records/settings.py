@@ -223,7 +223,7 @@ class TrainingSettings(Settings):
     def _muon_has_a_schedule_of_two_rates(cls, rate: float | None, given: Any) -> float | None:
         if rate is not None and given.data.get("schedule") == "one_cycle":
             raise PydanticCustomError(
-                "one_rate", "one_cycle knows one learning rate; take cosine, polynomial or constant beside Muon"
+                "one_rate", "one_cycle knows one learning rate; take cosine, polynomial or constant"
             )
         return rate
 

@@ -77,4 +77,6 @@ class Together(Optimizer):
 
 
 def _linear_weights(model: nn.Module) -> list[Tensor]:
-    return [layer.weight for layer in model.modules() if isinstance(layer, nn.Linear) and layer.weight.requires_grad]
+    """Each once, though layers may share one; those that are frozen are left alone."""
+    layers = (module for module in model.modules() if isinstance(module, nn.Linear))
+    return list(dict.fromkeys(layer.weight for layer in layers if layer.weight.requires_grad))
