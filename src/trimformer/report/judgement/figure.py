@@ -13,7 +13,11 @@ from trimformer.report.themes import MODEL, TEXT, TWIN, WIDE_INCHES, title
 COLUMNS = 4
 PANEL_INCHES, LEGEND_INCHES = 3.6, 0.4
 SPREAD = 0.16
-"""How far the marks of seeds are moved to the side: equal answers are seen as several, and no bar hides a seed."""
+"""How far the Dice of single seeds stands beside the bar, which would hide it."""
+
+APART = 0.25
+"""Of a row: how far above and below its middle the answers of the first and the last seed stand, so that equal ones are
+seen as several."""
 
 
 def judgement_figure(sweeps: Sequence[JudgedSweep]) -> Figure:
@@ -69,11 +73,11 @@ def _draw_answers(axes: Axes, sweep: JudgedSweep, *, named: bool) -> None:
 
 
 def _draw_marks(axes: Axes, sweep: JudgedSweep, criterion: JudgedCriterion, height: int) -> None:
-    shifts = np.linspace(-SPREAD, SPREAD, len(criterion.answers)) if len(criterion.answers) > 1 else [0.0]
+    shifts = np.linspace(-APART, APART, len(criterion.answers)) if len(criterion.answers) > 1 else [0.0]
     for shift, answer in zip(shifts, criterion.answers.values(), strict=True):
         place = _place(sweep, sweep.depths[-1].depth if answer is None else answer)
         filled = "none" if answer is None else MODEL
-        axes.plot([place + shift], [height], "o", markersize=4, markerfacecolor=filled, markeredgecolor=MODEL)
+        axes.plot([place], [height + shift], "o", markersize=3, markerfacecolor=filled, markeredgecolor=MODEL)
 
 
 def _place(sweep: JudgedSweep, depth: int) -> float:
@@ -87,8 +91,8 @@ def _entries() -> list[Line2D]:
         Line2D([], [], color=MODEL, linewidth=2, marker="_", label="Dice, 95 % interval"),
         Line2D([], [], color=MODEL, alpha=0.45, marker="o", markersize=3, linewidth=0, label="one seed"),
         Line2D([], [], color=TWIN, linewidth=1.2, linestyle=(0, (4, 2)), label="smallest not inferior"),
-        Line2D([], [], color=MODEL, marker="o", markersize=4, linewidth=0, label="answer, a seed"),
+        Line2D([], [], color=MODEL, marker="o", markersize=3, linewidth=0, label="answer, a seed"),
         Line2D(
-            [], [], color=MODEL, marker="o", markersize=4, markerfacecolor="none", linewidth=0, label="inconclusive"
+            [], [], color=MODEL, marker="o", markersize=3, markerfacecolor="none", linewidth=0, label="inconclusive"
         ),
     ]
