@@ -1,6 +1,6 @@
 """Give a new model the weights that its settings name."""
 
-import logging
+import warnings
 from collections.abc import Sequence
 
 from trimformer.models.segmentation_model import SegmentationModel
@@ -15,8 +15,6 @@ from trimformer.models.weights.trunk import fit_trunk
 
 ENCODER = ("transformer", "trunk")
 
-logger = logging.getLogger("trimformer")
-
 
 def load_weights(
     model: SegmentationModel,
@@ -26,7 +24,7 @@ def load_weights(
 ) -> WeightsReport:
     """Fill a new model with the named weights, in place, and say what became of every tensor.
 
-    Whatever part of the encoder stays random although weights were asked for is told to the log as well.
+    Whatever part of the encoder stays random although `weights` were asked for is warned of as well.
 
     Args:
         model: A model with its `settings`, as it was initialised.
@@ -53,7 +51,8 @@ def load_weights(
     if trunk:
         fitted.append(fit_trunk(model, read_weights(trunk.path), trunk.origin))
     report = _report(model, str(weights or "none"), [source for source in (main, trunk) if source], fitted)
-    _tell(report)
+    if main:
+        _warn_of_random_parts(report)
     return report
 
 
@@ -71,7 +70,7 @@ def _report(model: SegmentationModel, source: str, sources: list[WeightsSource],
     )
 
 
-def _tell(report: WeightsReport) -> None:
+def _warn_of_random_parts(report: WeightsReport) -> None:
     random = sorted({part_of(name) for name in report.initialised}.intersection(ENCODER))
-    if report.files and random:
-        logger.warning("Weights from %s: %s left random", report.source, " and ".join(random))
+    if random:
+        warnings.warn(f"Weights from {report.source}: {' and '.join(random)} left random", stacklevel=4)
