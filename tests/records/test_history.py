@@ -5,7 +5,13 @@ import pytest
 
 from trimformer.records.errors import UserError
 from trimformer.records.files import write_text
-from trimformer.records.history import COLUMNS, change_over_last_third, read_history, write_history
+from trimformer.records.history import (
+    COLUMNS,
+    change_over_last_third,
+    has_settled,
+    read_history,
+    write_history,
+)
 
 
 def test_what_is_written_reads_back(tmp_path: Path) -> None:
@@ -45,3 +51,8 @@ def test_the_change_over_the_last_third_is_the_slope_of_its_line() -> None:
     assert change_over_last_third(rising[:7]) is not None, "a third of seven epochs is three"
     assert change_over_last_third(rising[:6]) is None
     assert change_over_last_third(np.array([0.5] * 8 + [np.nan])) is None
+
+
+def test_a_run_has_settled_whose_dice_neither_rises_nor_falls_by_half_a_point() -> None:
+    changes = (-0.005, -0.0049, 0.0, 0.0049, 0.005)
+    assert [has_settled(change) for change in changes] == [False, True, True, True, False]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from trimformer.metrics.paired import Verdict
-from trimformer.records.history import UNDERTRAINED_CHANGE
+from trimformer.records.history import has_settled
 
 
 def unraced(num_patients: int | None) -> str:
@@ -21,7 +21,7 @@ def still_learning(change: float | None) -> str:
     Args:
         change: Of the selection Dice over the last third of the epochs; None where that cannot be told.
     """
-    if change is None or abs(change) < UNDERTRAINED_CHANGE:
+    if change is None or has_settled(change):
         return ""
     return (
         f"The model was still learning: its selection Dice changes by {change:+.3f} over the last third of the epochs. "

@@ -47,6 +47,11 @@ def read_history(path: Path) -> dict[str, np.ndarray]:
         raise UserError(rule, f"{path}: {error}", "Train that run again.") from None
 
 
+def has_settled(change: float) -> bool:
+    """Whether a run whose selection Dice changes by so much over its last third has finished learning."""
+    return abs(change) < UNDERTRAINED_CHANGE
+
+
 def change_over_last_third(selection_dice: np.ndarray) -> float | None:
     """By how much the Dice on the selection patients, shape (epochs,), still changes over the last third of the epochs.
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from trimformer.records.history import UNDERTRAINED_CHANGE, change_over_last_third
+from trimformer.records.history import change_over_last_third, has_settled
 from trimformer.records.results import Results
 from trimformer.report.formats import listed, sentence, signed
 from trimformer.report.remarks import missing_controls, trainings
@@ -72,9 +72,9 @@ def undertrained(selection_dice: np.ndarray) -> str:
     change = change_over_last_third(selection_dice)
     if change is None:
         return "too few epochs to see whether it had settled"
-    if abs(change) >= UNDERTRAINED_CHANGE:
-        return f"selection Dice still moved by {signed(change)} over the last third of the epochs"
-    return ""
+    if has_settled(change):
+        return ""
+    return f"selection Dice still moved by {signed(change)} over the last third of the epochs"
 
 
 def _find(document: Mapping[str, Any], key: str) -> Any:
