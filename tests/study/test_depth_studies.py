@@ -10,7 +10,7 @@ from trimformer.records.study import read_study
 from trimformer.study.plan import plan_study
 
 ROOT = Path(__file__).parents[2]
-DEPTHS = (0, 1, 2, 3, 4, 6, 12)
+DEPTHS = (12, 6, 4, 3, 2, 1, 0)
 COMPRESSED_DEPTHS = (0, 3, 12)
 KEPT = {"first-3": (0, 1, 2), "last-3": (9, 10, 11), "random-3": (0, 6, 11)}
 FURTHER = {
