@@ -51,7 +51,7 @@ class JudgedCriterion(Frozen):
     """Mean distance of the answers from the smallest depth that is enough; None where that is not known."""
     within_one: Share | None
     within_one_of_needed: Share | None
-    """Of the depth that is needed by construction; None where nobody knows it."""
+    """Of the depth that following the hops of a phantom takes by construction; None for all other data."""
     chance_enough: Share | None
     seconds: Finite | None
     """To measure what it reads, a seed; None where something was there before, and nobody took the time."""
@@ -83,7 +83,7 @@ class JudgedSweep(Frozen):
     smallest_enough: Depth | None = None
     """The smallest of these; None from too few patients."""
     needed: Depth | None = None
-    """By construction, of the phantom."""
+    """By construction, to follow the hops of a phantom."""
     criteria: tuple[JudgedCriterion, ...] = ()
     excluded: tuple[ExcludedRun, ...] = ()
     notes: tuple[str, ...] = ()

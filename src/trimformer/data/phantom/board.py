@@ -43,11 +43,12 @@ class Board:
 
 
 def needed_blocks(hops: int) -> int:
-    """How many blocks a riddle needs: each can double the pointers that were followed, so hops + 1 <= 2^blocks.
+    """How many blocks following takes: each can double the pointers that were followed, so hops + 1 <= 2^blocks.
 
-    In one block a question takes the next pointer while the signpost that it leads to takes what it points to itself.
-    That fewer do not is proven for long chains, under a conjecture, and of these measured (docs/phantom.md); that as
-    many do is the construction (Sanford, Hsu and Telgarsky 2024, arXiv:2402.09268, section 4).
+    In one block a question takes the next pointer while the signpost that it leads to takes what it points to itself
+    (Sanford, Hsu and Telgarsky 2024, arXiv:2402.09268, section 4). That fewer do not is proven for long chains, under
+    a conjecture. Of chains as short as these it holds for trainings as short as the study's: with more than three
+    times the steps one block learns two hops (docs/phantom.md).
     """
     return hops.bit_length()
 

@@ -11,9 +11,12 @@ from trimformer.records.judgement import JudgedCriterion, JudgedSweep
 from trimformer.report.themes import MODEL, TEXT, TWIN, WIDE_INCHES, title
 
 COLUMNS = 4
-PANEL_INCHES, LEGEND_INCHES = 3.6, 0.4
+PANEL_INCHES, LEGEND_INCHES = 4.2, 0.4
 SPREAD = 0.16
 """How far the Dice of single seeds stands beside the bar, which would hide it."""
+
+LEAST_SPAN = 0.04
+"""Of Dice, from bottom to top: the margin of "not inferior" to both sides. What differs by less is to look alike."""
 
 APART = 0.25
 """Of a row: how far above and below its middle the answers of the first and the last seed stand, so that equal ones are
@@ -29,7 +32,7 @@ def judgement_figure(sweeps: Sequence[JudgedSweep]) -> Figure:
     columns = min(COLUMNS, len(sweeps))
     rows = -(-len(sweeps) // columns)
     figure = Figure(figsize=(WIDE_INCHES, PANEL_INCHES * rows + LEGEND_INCHES), layout="constrained")
-    grid = figure.subplots(2 * rows, columns, squeeze=False, height_ratios=[3, 2] * rows)
+    grid = figure.subplots(2 * rows, columns, squeeze=False, height_ratios=[1, 1] * rows)
     for axes in grid.flat:
         axes.set_visible(False)
     for index, sweep in enumerate(sweeps):
@@ -55,6 +58,9 @@ def _draw_dice(axes: Axes, sweep: JudgedSweep) -> None:
         axes.axvline(_place(sweep, sweep.smallest_enough), color=TWIN, linewidth=1.2, linestyle=(0, (4, 2)))
     axes.set_xticks(range(len(means)), [])
     axes.set_xlim(-0.5, len(means) - 0.5)
+    low, high = axes.get_ylim()
+    room = max(0.0, LEAST_SPAN - (high - low)) / 2
+    axes.set_ylim(low - room, high + room)
     axes.grid(axis="x", visible=False)
 
 
