@@ -5,13 +5,7 @@ import pytest
 
 from trimformer.records.errors import UserError
 from trimformer.records.files import write_text
-from trimformer.records.history import (
-    COLUMNS,
-    change_over_last_third,
-    has_settled,
-    read_history,
-    write_history,
-)
+from trimformer.records.history import COLUMNS, change_over_last_third, has_settled, read_history, write_history
 
 
 def test_what_is_written_reads_back(tmp_path: Path) -> None:

@@ -15,16 +15,13 @@ PANEL_INCHES, LEGEND_INCHES = 4.2, 0.4
 SPREAD = 0.16
 """How far the Dice of single seeds stands beside the bar, which would hide it."""
 
-LEAST_SPAN = 0.04
-"""Of Dice, from bottom to top: the margin of "not inferior" to both sides. What differs by less is to look alike."""
-
 APART = 0.25
 """Of a row: how far above and below its middle the answers of the first and the last seed stand, so that equal ones are
 seen as several."""
 
 
-def judgement_figure(sweeps: Sequence[JudgedSweep]) -> Figure:
-    """Draw the sweeps that could be judged; at least one.
+def judgement_figure(sweeps: Sequence[JudgedSweep], margin: float) -> Figure:
+    """Draw the sweeps that could be judged; at least one. Dice that differ by less than the margin look alike.
 
     Depths stand at equal steps, an answer between two of them lies between. An inconclusive answer is a hollow mark at
     the full depth, which it counts as.
@@ -32,19 +29,19 @@ def judgement_figure(sweeps: Sequence[JudgedSweep]) -> Figure:
     columns = min(COLUMNS, len(sweeps))
     rows = -(-len(sweeps) // columns)
     figure = Figure(figsize=(WIDE_INCHES, PANEL_INCHES * rows + LEGEND_INCHES), layout="constrained")
-    grid = figure.subplots(2 * rows, columns, squeeze=False, height_ratios=[1, 1] * rows)
+    grid = figure.subplots(2 * rows, columns, squeeze=False)
     for axes in grid.flat:
         axes.set_visible(False)
     for index, sweep in enumerate(sweeps):
         row, column = divmod(index, columns)
         above, below = grid[2 * row, column], grid[2 * row + 1, column]
-        _draw_dice(above, sweep)
+        _draw_dice(above, sweep, margin)
         _draw_answers(below, sweep, named=column == 0)
     figure.legend(handles=_entries(), loc="outside lower left", ncols=5, fontsize="small")
     return figure
 
 
-def _draw_dice(axes: Axes, sweep: JudgedSweep) -> None:
+def _draw_dice(axes: Axes, sweep: JudgedSweep, margin: float) -> None:
     axes.set_visible(True)
     title(axes, f"{sweep.name}: Dice")
     for place, depth in enumerate(sweep.depths):
@@ -59,7 +56,7 @@ def _draw_dice(axes: Axes, sweep: JudgedSweep) -> None:
     axes.set_xticks(range(len(means)), [])
     axes.set_xlim(-0.5, len(means) - 0.5)
     low, high = axes.get_ylim()
-    room = max(0.0, LEAST_SPAN - (high - low)) / 2
+    room = max(0.0, 2 * margin - (high - low)) / 2
     axes.set_ylim(low - room, high + room)
     axes.grid(axis="x", visible=False)
 

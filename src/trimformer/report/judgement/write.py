@@ -36,7 +36,7 @@ def write_judgement(folder: Path, judgement: Judgement) -> dict[str, Path]:
     judged = [sweep for sweep in judgement.sweeps if sweep.criteria]
     if judged:
         with matplotlib.rc_context({**STYLE, "font.size": WIDE_POINTS}):
-            figure = judgement_figure(judged)
+            figure = judgement_figure(judged, judgement.margin)
             for suffix in ("png", "svg"):
                 files[suffix] = folder / f"judgement.{suffix}"
                 save_figure(figure, files[suffix], DOTS_PER_INCH)
