@@ -1,19 +1,20 @@
 """What every criterion of depth answered for the runs of a study, beside their Dice, as one table.
 
     trimformer study STUDY.toml --out FOLDER --only PATTERN
-    trimformer choose FOLDER/runs/NAME --criterion all         # for every run
-    python examples/answers_together.py FOLDER... --out answers.csv
+    python examples/answers_together.py FOLDER... --ask PATTERN --out answers.csv
 
 A line for each run that all criteria were asked about: its task, seed and number of blocks, the Dice of its selection
-and of its reported patients, how much the former still changed in the end, and the answers; "-" is inconclusive.
+and of its reported patients, how much the former still changed in the end, and the answers; "-" is inconclusive. Those
+of the pattern are asked as `trimformer study --judge` asks, where they were not yet.
 """
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from trimformer.depth.criteria.catalogue import CRITERIA
+from trimformer.depth.judgement.answers import answers_of
 from trimformer.records.depth import read_choices
 from trimformer.records.errors import UserError
 from trimformer.records.evaluation import Evaluation
@@ -28,21 +29,32 @@ def main(arguments: list[str]) -> int:
     """Read, print, write; 2 where no run was asked about, or a file is damaged."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
+    parser.add_argument("--ask", metavar="PATTERN", help="ask the finished runs of these names first: 'unetr-12-*'")
     parser.add_argument("--out", type=Path, help="write the table there as CSV")
     given = parser.parse_args(arguments)
     try:
+        if given.ask is not None:
+            _ask(given.folders, given.ask)
         rows = [row for folder in given.folders for row in _rows(folder)]
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         return 2
     if not rows:
-        sys.stderr.write("No run in these folders has a criteria.json: run trimformer choose RUN --criterion all.\n")
+        sys.stderr.write(
+            "No run in these folders has a criteria.json: --ask 'PATTERN' asks about runs that are done.\n"
+        )
         return 2
     table = "".join(",".join(row) + "\n" for row in [COLUMNS, *rows])
     sys.stdout.write(table)
     if given.out is not None:
         write_text(given.out, table)
     return 0
+
+
+def _ask(folders: Sequence[Path], pattern: str) -> None:
+    for folder in folders:
+        for file in sorted(folder.glob(f"runs/{pattern}/evaluation.json")):
+            answers_of(RunFolder.open(file.parent))
 
 
 def _rows(folder: Path) -> Iterator[tuple[str, ...]]:

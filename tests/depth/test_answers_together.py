@@ -38,11 +38,23 @@ def test_every_run_that_was_asked_about_is_a_line(
     assert float(told[0]["dice"]) == pytest.approx(0.825, abs=0.01)
 
 
+def test_finished_runs_of_a_pattern_are_asked_first(
+    example: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = made_study(tmp_path, {}).folder
+    (folder / "runs" / "sweep-6-seed1" / "evaluation.json").unlink()  # was not evaluated yet
+    (folder / "runs" / "sweep-6-seed1" / "criteria.json").unlink()
+    asked: list[str] = []
+    monkeypatch.setattr(example, "answers_of", lambda run: asked.append(run.name))
+    assert example.main([str(folder), "--ask", "sweep-[36]-*"]) == 0
+    assert asked == ["sweep-3-seed0", "sweep-3-seed1", "sweep-6-seed0"]
+
+
 def test_a_folder_without_answers_is_no_table(
     example: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert example.main([str(tmp_path), "--out", str(tmp_path / "answers.csv")]) == 2
-    assert "choose RUN --criterion all" in capsys.readouterr().err
+    assert "--ask 'PATTERN'" in capsys.readouterr().err
     plan = made_study(tmp_path, {})
     shutil.rmtree(plan.folder / "runs" / "sweep-6-seed0")
     (plan.folder / "runs" / "sweep-6-seed1" / "criteria.json").write_text("{")
