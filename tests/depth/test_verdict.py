@@ -23,7 +23,7 @@ FEW: Verdict = "too few patients"
         ({0: FEW, 1: FEW}, 2, "Cannot say from 8 patients whether fewer than 2 blocks are enough"),
         ({0: NO}, 1, "One block is enough, none is not"),
         ({0: YES}, 1, "These data need no transformer"),
-        ({0: OPEN}, 1, "Cannot say from 8 patients whether fewer than 1 blocks are enough"),
+        ({0: OPEN}, 1, "Cannot say from 8 patients whether none is enough"),
     ],
 )
 def test_the_words_say_what_the_paired_comparisons_show(found: dict[int, Verdict], full: int, words: str) -> None:

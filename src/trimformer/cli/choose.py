@@ -103,7 +103,9 @@ def _cells(choice: "DepthChoice") -> list[str]:
 
 
 def _print(choice: "DepthChoice") -> None:
-    say(f"Keep {choice.num_blocks} blocks." if choice.status == "chosen" else "Inconclusive.")
+    from trimformer.report.formats import blocks
+
+    say(f"Keep {blocks(choice.num_blocks)}." if choice.status == "chosen" else "Inconclusive.")
     say(choice.reason)
     for gate in choice.evidence["gates"]:
         say(f"  {_word(gate['passed'])}: {gate['name']} ({gate['detail']})")

@@ -49,7 +49,8 @@ def raced(found: Mapping[int, Verdict], full: int, num_patients: int, terms: str
     fewer = sorted(depth for depth in found if depth < least)
     if least > 1 and fewer and all(found[depth] == "inferior" for depth in fewer):
         return f"More blocks help: {' and '.join(map(str, fewer))} are inferior to {full} {on}."
-    return f"Cannot say from {patients_in_words(num_patients)} whether fewer than {least} blocks are enough ({terms})."
+    fewer_are = "none is" if least == 1 else f"fewer than {least} blocks are"
+    return f"Cannot say from {patients_in_words(num_patients)} whether {fewer_are} enough ({terms})."
 
 
 def smallest_not_inferior(found: Mapping[int, Verdict]) -> int | None:
