@@ -1,6 +1,7 @@
 """What all commands say in the same way: errors, progress, JSON, tables."""
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,9 @@ from trimformer.records.progress import Progress, silent
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+NO_SCREEN = 1000
+"""Columns of a file or pipe: more than any table has, so that no cell is folded."""
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
@@ -34,7 +38,7 @@ def print_json(document: Any) -> None:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table; numbers are aligned to the right."""
+    """Print a table, numbers aligned to the right: as wide as the terminal, or in a file or pipe as wide as it is."""
     from rich.console import Console
     from rich.table import Table
 
@@ -43,7 +47,8 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
         table.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    screen = Console()
+    (screen if screen.is_terminal or "COLUMNS" in os.environ else Console(width=NO_SCREEN)).print(table)
 
 
 def scaled(count: int) -> str:
