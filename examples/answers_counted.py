@@ -52,13 +52,13 @@ def main(arguments: list[str]) -> int:
     given = parser.parse_args(arguments)
     try:
         models = _models_of(given.files)
+        table = "".join(",".join(row) + "\n" for row in (COLUMNS, *(_counted(name, models) for name in CRITERIA)))
+        if given.out is not None:
+            write_text(given.out, table)
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    table = "".join(",".join(row) + "\n" for row in (COLUMNS, *(_counted(name, models) for name in CRITERIA)))
     sys.stdout.write(table)
-    if given.out is not None:
-        write_text(given.out, table)
     return 0
 
 

@@ -52,9 +52,13 @@ def main(arguments: list[str]) -> int:
 
 
 def _ask(folders: Sequence[Path], pattern: str) -> None:
-    for folder in folders:
-        for file in sorted(folder.glob(f"runs/{pattern}/evaluation.json")):
-            answers_of(RunFolder.open(file.parent))
+    files = [file for folder in folders for file in sorted(folder.glob(f"runs/{pattern}/evaluation.json"))]
+    if not files:
+        raise UserError(
+            "--ask must name runs that are done", f"none is called {pattern}", "See the names in FOLDER/runs."
+        )
+    for file in files:
+        answers_of(RunFolder.open(file.parent))
 
 
 def _rows(folder: Path) -> Iterator[tuple[str, ...]]:

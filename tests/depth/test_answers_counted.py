@@ -40,9 +40,8 @@ def test_answers_are_held_against_what_the_hops_take(example: ModuleType, tmp_pa
     default = rows["far-sighted"]
     assert [default[title] for title in ("models", "right", "within_one", "too_few", "too_many")] == list("66600")
     assert [default[title] for title in ("seeds", "seeds_right", "default_better")] == list("330")
-    assert float(default["seeds_right_low"]) == pytest.approx(
-        0.025 ** (1 / 3), abs=5e-4
-    )  # all of three, in closed form
+    all_of_three = 0.025 ** (1 / 3)  # in closed form
+    assert float(default["seeds_right_low"]) == pytest.approx(all_of_three, abs=5e-4)
     rule = rows["rule"]
     assert [rule[title] for title in ("right", "within_one", "too_few", "too_many", "seeds_right")] == list("06330")
     assert (rule["default_better"], rule["default_worse"], rule["p_value"]) == ("3", "0", "0.2500")  # 2 / 2^3
@@ -82,6 +81,16 @@ def test_what_cannot_be_counted_is_one_message(
     assert example.main([str(file), "--out", str(tmp_path / "counted.csv")]) == 2
     assert complaint in capsys.readouterr().err
     assert not (tmp_path / "counted.csv").exists()
+
+
+def test_a_table_that_cannot_be_written_is_one_message(
+    example: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = _table(tmp_path / "answers.csv", {("0", 0): {}})
+    assert example.main([str(file), "--out", str(file / "counted.csv")]) == 2
+    told = capsys.readouterr()
+    assert "counted.csv" in told.err
+    assert not told.out
 
 
 def test_a_run_told_twice_is_not_counted_twice(

@@ -50,6 +50,14 @@ def test_finished_runs_of_a_pattern_are_asked_first(
     assert asked == ["sweep-3-seed0", "sweep-3-seed1", "sweep-6-seed0"]
 
 
+def test_a_pattern_that_no_finished_run_has_is_refused(
+    example: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = made_study(tmp_path, {}).folder
+    assert example.main([str(folder), "--ask", "sweep-7-*"]) == 2
+    assert "none is called sweep-7-*" in capsys.readouterr().err
+
+
 def test_a_folder_without_answers_is_no_table(
     example: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

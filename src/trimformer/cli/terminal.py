@@ -47,8 +47,8 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
         table.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
     for row in rows:
         table.add_row(*row)
-    screen = Console()
-    (screen if screen.is_terminal or "COLUMNS" in os.environ else Console(width=NO_SCREEN)).print(table)
+    has_width = sys.stdout.isatty() or "COLUMNS" in os.environ
+    Console(width=None if has_width else NO_SCREEN).print(table)
 
 
 def scaled(count: int) -> str:
