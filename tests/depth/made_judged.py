@@ -1,16 +1,19 @@
-"""A judged sweep of one criterion, made of its regrets by threshold."""
+"""A judged sweep of one criterion, made of its regrets and blocks by threshold."""
 
-from trimformer.records.judgement import Estimated, JudgedCriterion, JudgedSweep
+from trimformer.records.judgement import AtThreshold, Estimated, JudgedCriterion, JudgedSweep
+
+Costs = dict[str, tuple[float, float]]
+"""Regret and blocks by threshold."""
 
 
-def sweep(task: str, model: str, regrets: dict[str, float], own: str = "0.5") -> JudgedSweep:
+def sweep(task: str, model: str, costs: Costs, own: str = "0.5") -> JudgedSweep:
     nothing = Estimated(mean=None, ci95=None)
     rule = JudgedCriterion(
         criterion="rule",
         answers={0: 1},
         kept={0: 1},
         inconclusive=0,
-        regret=Estimated(mean=regrets[own], ci95=None),
+        regret=Estimated(mean=costs[own][0], ci95=None),
         minus_full=nothing,
         minus_default=nothing,
         blocks_off=None,
@@ -19,6 +22,6 @@ def sweep(task: str, model: str, regrets: dict[str, float], own: str = "0.5") ->
         chance_enough=None,
         seconds=None,
         cost=None,
-        regret_by_threshold=regrets,
+        by_threshold={key: AtThreshold(regret=regret, blocks=blocks) for key, (regret, blocks) in costs.items()},
     )
     return JudgedSweep(name=task, task=task, model=model, seeds=(0,), patients=6, criteria=(rule,), verdict="")

@@ -5,7 +5,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from made_judged import sweep
+from made_judged import Costs, sweep
 
 from trimformer.records.judgement import Judgement
 
@@ -17,8 +17,8 @@ def example(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return importlib.import_module("judgements_together")
 
 
-def judged(folder: Path, task: str, regrets: dict[str, float]) -> str:
-    judgement = Judgement(study=task, default="rule", margin=0.02, sweeps=(sweep(task, "unetr", regrets),))
+def judged(folder: Path, task: str, costs: Costs) -> str:
+    judgement = Judgement(study=task, default="rule", margin=0.02, sweeps=(sweep(task, "unetr", costs),))
     judgement.save(folder / task / "judgement.json")
     return str(folder / task)
 
@@ -26,10 +26,13 @@ def judged(folder: Path, task: str, regrets: dict[str, float]) -> str:
 def test_folders_of_several_studies_make_one_table(
     example: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    one = judged(tmp_path, "brain", {"0.3": 0.02, "0.5": 0.01})
-    other = judged(tmp_path, "phantom", {"0.3": 0.0, "0.5": 0.03})
+    one = judged(tmp_path, "brain", {"0.3": (0.02, 0.0), "0.5": (0.01, 1.0)})
+    other = judged(tmp_path, "phantom", {"0.3": (0.0, 1.0), "0.5": (0.03, 2.0)})
     assert example.main([one, other, "--out", str(tmp_path / "thresholds.csv")]) == 0
-    assert "without brain (task): rule at 0.3, regret 0.020 there, 0.000 elsewhere" in capsys.readouterr().out
+    assert (
+        "without brain (task): rule at 0.3, 0.0 blocks and regret 0.020 there, worst regret 0.000 elsewhere"
+        in capsys.readouterr().out
+    )
     assert (tmp_path / "thresholds.csv").read_text().splitlines()[1].startswith("brain,task,rule,0.3,")
     assert example.main([one]) == 0
     assert "nothing to leave out" in capsys.readouterr().out

@@ -32,6 +32,14 @@ class JudgedDepth(Frozen):
     """Share in which it is the smallest such depth."""
 
 
+class AtThreshold(Frozen):
+    """What a criterion costs at one threshold, means over seeds."""
+
+    regret: Finite
+    blocks: Finite
+    """That it answers; inconclusive counts as the full depth."""
+
+
 class JudgedCriterion(Frozen):
     """What one criterion answered for every seed, and what that costs in Dice."""
 
@@ -57,8 +65,8 @@ class JudgedCriterion(Frozen):
     """To measure what it reads, a seed; None where something was there before, and nobody took the time."""
     cost: Finite | None
     """The same over the seconds of the trainings of all depths, a seed."""
-    regret_by_threshold: dict[str, Finite]
-    """Mean regret at each threshold that it told an answer for."""
+    by_threshold: dict[str, AtThreshold]
+    """At each threshold that it told answers for."""
 
 
 class ExcludedRun(Frozen):
@@ -91,17 +99,20 @@ class JudgedSweep(Frozen):
 
 
 class LeftOut(Frozen):
-    """A criterion's threshold, fitted on the other sweeps, and the regret that it has on the sweeps left out."""
+    """A criterion's threshold, fitted on the other sweeps, and what it costs on the sweeps left out."""
 
     left_out: str
     """The task or model."""
     kind: Literal["task", "model"]
     criterion: str
     threshold: str
-    regret_of_others: Finite
+    worst_of_others: Finite
+    """The largest regret of any of the other sweeps at that threshold."""
     regret: Finite
+    blocks: Finite
     regret_of_default: Finite
     """On the sweeps left out, of the threshold in the catalogue."""
+    blocks_of_default: Finite
 
 
 class Judgement(Frozen):

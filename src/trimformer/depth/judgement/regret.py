@@ -11,7 +11,7 @@ from trimformer.depth.judgement.enough import smallest_enough
 from trimformer.depth.judgement.scores import Scores, estimated
 from trimformer.metrics.crossed import crossed_mean
 from trimformer.records.depth import DepthChoice
-from trimformer.records.judgement import Estimated, JudgedCriterion, JudgedDepth
+from trimformer.records.judgement import AtThreshold, Estimated, JudgedCriterion, JudgedDepth
 
 Answers = Mapping[int, int | None]
 """A number of blocks for each seed; None is inconclusive."""
@@ -77,7 +77,7 @@ def judged_criterion(
         chance_enough=_mean_chance([chances[depth] for depth in kept.values()]),
         seconds=spent.seconds(name),
         cost=spent.share_of_sweep(name),
-        regret_by_threshold=_by_threshold(name, choices, truth),
+        by_threshold=_by_threshold(name, choices, truth),
     )
 
 
@@ -94,7 +94,7 @@ def _mean_chance(chances: list[float | None]) -> float | None:
     return float(np.mean(known)) if len(known) == len(chances) else None
 
 
-def _by_threshold(name: str, choices: Mapping[int, DepthChoice], truth: Truth) -> dict[str, float]:
+def _by_threshold(name: str, choices: Mapping[int, DepthChoice], truth: Truth) -> dict[str, AtThreshold]:
     """At the thresholds that all seeds have answers for.
 
     These answers are told without the rule's gates; only a threshold that is not among them is asked with everything.
@@ -104,4 +104,8 @@ def _by_threshold(name: str, choices: Mapping[int, DepthChoice], truth: Truth) -
     told = {key: {seed: choices[seed].sensitivity[key] for seed in truth.scores.seeds} for key in shared}
     own = f"{CRITERIA[name].threshold:g}"
     told.setdefault(own, {seed: choices[seed].num_blocks for seed in truth.scores.seeds})
-    return {key: float(truth.regret(answers).mean()) for key, answers in told.items()}
+    return {key: _at_threshold(answers, truth) for key, answers in told.items()}
+
+
+def _at_threshold(answers: Answers, truth: Truth) -> AtThreshold:
+    return AtThreshold(regret=float(truth.regret(answers).mean()), blocks=float(np.mean(truth.blocks(answers))))

@@ -1,19 +1,25 @@
 """Thresholds fitted with one task or one model left out, and what they cost on the one that was left out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 
 from trimformer.depth.criteria.catalogue import CRITERIA
-from trimformer.records.judgement import JudgedSweep, LeftOut
+from trimformer.records.judgement import AtThreshold, JudgedSweep, LeftOut
+
+TOLERATED = 0.01
+"""The regret, in Dice, that a fitted threshold may have on any sweep that it is fitted on."""
+
+ByThreshold = Mapping[str, AtThreshold]
 
 
 def fitted_without(sweeps: Sequence[JudgedSweep]) -> tuple[LeftOut, ...]:
-    """For each task and each model, every threshold that does best on the sweeps of all others.
+    """For each task and each model, every criterion's threshold that does best on the sweeps of all others.
 
-    Best is the smallest mean regret, a sweep counting as much as another; of equal thresholds the one nearest to the
-    catalogue's. Empty with one task and one model.
+    Best is the one that keeps the fewest blocks, each sweep counting as much as another, of those whose regret is above
+    `TOLERATED` on none of them; where there is none, the one whose worst regret is smallest. Of equal thresholds it is
+    the one nearest to the catalogue's. Empty with one task and one model.
 
     Args:
         sweeps: Of one study or of several; those that could not be judged are passed over.
@@ -24,38 +30,48 @@ def fitted_without(sweeps: Sequence[JudgedSweep]) -> tuple[LeftOut, ...]:
 
 def _by(kind: Literal["task", "model"], sweeps: Sequence[JudgedSweep]) -> Iterator[LeftOut]:
     for name in dict.fromkeys(getattr(sweep, kind) for sweep in sweeps):
-        inside = [sweep for sweep in sweeps if getattr(sweep, kind) == name]
-        others = [sweep for sweep in sweeps if getattr(sweep, kind) != name]
         for criterion in CRITERIA:
-            regrets, of_others = _regrets(criterion, inside), _regrets(criterion, others)
-            if not (shared := [key for key in of_others if key in regrets]):
+            inside = _of(criterion, [sweep for sweep in sweeps if getattr(sweep, kind) == name])
+            others = _of(criterion, [sweep for sweep in sweeps if getattr(sweep, kind) != name])
+            own = f"{CRITERIA[criterion].threshold:g}"
+            shared = _shared([*inside, *others])
+            if not inside or not others or own not in shared:
                 continue
-            best = min(shared, key=lambda key: (round(of_others[key], 9), _from_default(criterion, key)))
+            best = min(shared, key=lambda key: (*_badness(others, key), abs(float(key) - float(own))))
             yield LeftOut(
                 left_out=name,
                 kind=kind,
                 criterion=criterion,
                 threshold=best,
-                regret_of_others=of_others[best],
-                regret=regrets[best],
-                regret_of_default=_mean_regret(criterion, inside),
+                worst_of_others=_worst(others, best),
+                regret=_mean_regret(inside, best),
+                blocks=_mean_blocks(inside, best),
+                regret_of_default=_mean_regret(inside, own),
+                blocks_of_default=_mean_blocks(inside, own),
             )
 
 
-def _regrets(criterion: str, sweeps: Sequence[JudgedSweep]) -> dict[str, float]:
-    """Mean over sweeps at every threshold that all of them have."""
-    found = [each.regret_by_threshold for sweep in sweeps for each in sweep.criteria if each.criterion == criterion]
-    keys = [key for key in found[0] if all(key in each for each in found)] if found else []
-    return {key: float(np.mean([each[key] for each in found])) for key in keys}
+def _of(criterion: str, sweeps: Sequence[JudgedSweep]) -> list[ByThreshold]:
+    return [each.by_threshold for sweep in sweeps for each in sweep.criteria if each.criterion == criterion]
 
 
-def _mean_regret(criterion: str, sweeps: Sequence[JudgedSweep]) -> float:
-    return float(
-        np.mean(
-            [each.regret.mean for sweep in sweeps for each in sweep.criteria if each.criterion == criterion],
-        )
-    )
+def _shared(found: Sequence[ByThreshold]) -> list[str]:
+    return [key for key in found[0] if all(key in each for each in found)] if found else []
 
 
-def _from_default(criterion: str, threshold: str) -> float:
-    return abs(float(threshold) - CRITERIA[criterion].threshold)
+def _badness(found: Sequence[ByThreshold], key: str) -> tuple[bool, float]:
+    """Smaller is better: blocks where no sweep's regret is too much, else the worst regret."""
+    worst = _worst(found, key)
+    return (True, round(worst, 9)) if worst > TOLERATED else (False, round(_mean_blocks(found, key), 9))
+
+
+def _worst(found: Sequence[ByThreshold], key: str) -> float:
+    return max(each[key].regret for each in found)
+
+
+def _mean_regret(found: Sequence[ByThreshold], key: str) -> float:
+    return float(np.mean([each[key].regret for each in found]))
+
+
+def _mean_blocks(found: Sequence[ByThreshold], key: str) -> float:
+    return float(np.mean([each[key].blocks for each in found]))

@@ -39,7 +39,7 @@ def _about(sweep: JudgedSweep) -> dict[str, Any]:
 
 
 def _criterion(each: JudgedCriterion) -> dict[str, Any]:
-    plain = each.model_dump(exclude={"answers", "kept", "regret", "minus_full", "minus_default", "regret_by_threshold"})
+    plain = each.model_dump(exclude={"answers", "kept", "regret", "minus_full", "minus_default", "by_threshold"})
     told = {"answers": answers_in_words(each.answers), "kept": answers_in_words(each.kept)}
     means = [("regret", each.regret), ("minus_full", each.minus_full), ("minus_default", each.minus_default)]
     return plain | told | _columns(means)
