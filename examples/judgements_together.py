@@ -36,8 +36,8 @@ def main(arguments: list[str]) -> int:
     for row in rows:
         sys.stdout.write(
             f"without {row.left_out} ({row.kind}): {row.criterion} at {row.threshold}, {row.blocks:.1f} blocks and "
-            f"regret {row.regret:.3f} there, worst regret {row.worst_of_others:.3f} elsewhere; at the catalogue's threshold "
-            f"{row.blocks_of_default:.1f} and {row.regret_of_default:.3f} there\n"
+            f"regret {row.regret:.3f} there, worst regret {row.worst_of_others:.3f} elsewhere; "
+            f"at the catalogue's threshold {row.blocks_of_default:.1f} and {row.regret_of_default:.3f} there\n"
         )
     if given.out is not None:
         write_text(given.out, thresholds_csv(rows))
