@@ -110,6 +110,15 @@ def test_the_first_blocks_need_no_list_and_later_cuts_count_from_the_original(tm
     assert inherited.name == "full-blocks0.1.3-full-inherited"
 
 
+def test_of_permuted_blocks_only_those_that_the_run_began_from_are_permuted_again(tmp_path: Path) -> None:
+    run = begun(tmp_path, num_blocks=4, permuted_blocks=True)
+    permuted = {
+        weights: compressed_experiment(run, 1, weights=weights).model.permuted_blocks
+        for weights in ("pretrained", "inherited", "distilled", "scratch")
+    }
+    assert permuted == {"pretrained": True, "inherited": False, "distilled": False, "scratch": False}
+
+
 def test_the_decoder_stays_as_it_is_unless_another_is_asked_for(tmp_path: Path) -> None:
     run = begun(tmp_path, decoder="compressed")
     assert compressed_experiment(run, 3).model.decoder == "compressed"

@@ -147,6 +147,8 @@ def test_a_factorys_network_may_tell_its_blocks() -> None:
         ({"name": "unetr", "num_blocks": 1, "source_blocks": [0]}, "a model that takes none"),
         ({"target": "cut_targets:Segmenter", "source_blocks": [0], "weights": "run"}, "a model that takes none"),
         ({"name": "unetr", "num_blocks": 2, "source_blocks": [0], "weights": "run"}, "for num_blocks = 2"),
+        ({"name": "unetr", "num_blocks": 1, "permuted_blocks": True}, "a model that takes none"),
+        ({"name": "unet", "permuted_blocks": True, "weights": "run"}, "a model that takes none"),
     ],
 )
 def test_blocks_that_do_not_fit_are_refused(settings: dict[str, Any], told: str) -> None:
@@ -162,6 +164,30 @@ def test_source_blocks_of_a_run_are_those_that_keep_blocks_keeps(name: str, tmp_
     assert torch.equal(model(IMAGES), keep_blocks(full, [1, 3])(IMAGES))
     assert {key.split(".")[2] for key in model.weights_report.unused} == {"0", "2"}
     assert model.weights_report.initialised == ()
+
+
+def test_permuted_blocks_have_the_entries_of_their_source_in_another_order_and_all_else_as_it_was(
+    tmp_path: Path,
+) -> None:
+    full = hybrid()
+    run = stored(full, tmp_path / "run")
+
+    def begun() -> dict[str, torch.Tensor]:
+        torch.manual_seed(1)
+        weights: dict[str, torch.Tensor] = hybrid(
+            num_blocks=2, weights=run, source_blocks=[1, 3], permuted_blocks=True
+        ).state_dict()
+        return weights
+
+    permuted, kept = begun(), keep_blocks(full, [1, 3]).state_dict()
+    again = begun()
+    for name, tensor in permuted.items():
+        assert torch.equal(tensor, again[name]), "the same seed shuffles alike"
+        if name.startswith("transformer.blocks.") and kept[name].unique().numel() > 1:
+            assert not torch.equal(tensor, kept[name])
+            assert torch.equal(tensor.flatten().sort().values, kept[name].flatten().sort().values)
+        else:
+            assert torch.equal(tensor, kept[name])
 
 
 def test_source_blocks_that_a_file_does_not_have_are_named(tmp_path: Path) -> None:

@@ -74,6 +74,7 @@ def test_a_network_of_ones_own_counts_the_blocks_that_are_left(tmp_path: Path) -
         ({"model": {"weights": "/a/run/that/is.gone"}}, "inherited"),
         ({"model": {"name": "cats", "weights": "none", "trunk_weights": "imagenet"}}, "pretrained"),
         ({"model": {"name": "cats", "weights": "none", "trunk_weights": "none"}}, "scratch"),
+        ({"model": {"weights": "/a/run", "permuted_blocks": True}}, "permuted"),
         ({"model": {"weights": "/a/run"}, "distillation": {"teacher": "/a/run"}}, "distilled"),
     ],
 )
@@ -95,6 +96,7 @@ EMIDEC = {1: "myocardium", 2: "infarction", 3: "no-reflow"}
         ({}, True),
         ({"source_blocks": [0, 1, 2]}, True),
         ({"source_blocks": [9, 10, 11]}, False),
+        ({"permuted_blocks": True}, False),
         ({"decoder": "full"}, False),
     ],
 )

@@ -22,6 +22,14 @@ def test_every_file_is_named_in_the_summary() -> None:
     assert document["unused"] == ["cls"]
 
 
+def test_blocks_that_were_permuted_are_no_longer_copied_as_they_are() -> None:
+    block = "transformer.blocks.0.mlp.fc1.weight"
+    report = WeightsReport("run", (WeightsFile("run", "0"),), copied=(*NAMES, block)).with_permuted_blocks()
+    assert (report.copied, report.permuted) == (NAMES, (block,))
+    assert report.summary() == "trunk, decoder, head from run; transformer from run, the blocks permuted"
+    assert report.document()["permuted"] == [block]
+
+
 def test_a_part_can_be_random_in_part() -> None:
     report = WeightsReport("x.npz", (WeightsFile("x.npz", "0"),), copied=NAMES, initialised=("head.bias",))
     assert report.parts()["head"] == "partly random"

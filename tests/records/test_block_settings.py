@@ -37,6 +37,7 @@ def test_chosen_blocks_survive_the_file(model: dict[str, Any], tmp_path: Path) -
         ({"source_blocks": [0]}, "one number for each of num_blocks"),
         ({"num_blocks": 2, "source_blocks": [3, 1]}, "named once each, rising"),
         ({"num_blocks": 1, "source_blocks": [-1]}, "source_blocks.0"),
+        ({"permuted_blocks": True, "weights": "none"}, "for hybrids that begin with weights"),
         ({"num_blocks": 1, "source_blocks": [1], "weights": "none"}, "blocks of the weights that a hybrid begins with"),
         ({"target": "a:b", "source_blocks": [1], "weights": "run"}, "blocks of the weights that a hybrid begins with"),
         ({"num_blocks": 1, "kept_blocks": [1]}, "a hybrid has num_blocks"),

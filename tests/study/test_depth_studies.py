@@ -12,7 +12,7 @@ from trimformer.study.plan import plan_study
 ROOT = Path(__file__).parents[2]
 DEPTHS = (12, 6, 4, 3, 2, 1, 0)
 COMPRESSED_DEPTHS = (12, 3, 0)
-KEPT = {"first-3": (0, 1, 2), "last-3": (9, 10, 11), "random-3": (0, 6, 11)}
+KEPT = {"first-3": (0, 1, 2), "last-3": (9, 10, 11), "random-3": (0, 6, 11), "permuted-3": None}
 FURTHER = {
     "hippocampus": [("unetr", depth, seed) for depth in (*COMPRESSED_DEPTHS, *[3] * len(KEPT)) for seed in range(3)],
     "brain": [],
@@ -48,6 +48,7 @@ def test_the_controls_of_the_hippocampus_keep_three_blocks_of_the_full_model_of_
         control, _, seed = name.rpartition("-seed")
         assert job.needs == (f"unetr-12-seed{seed}",)
         assert job.experiment.model.source_blocks == KEPT[control]
+        assert job.experiment.model.permuted_blocks == (control == "permuted-3")
 
 
 def test_the_sides_of_the_hippocampus_are_of_260_patients_and_none_stands_on_two(

@@ -23,6 +23,7 @@ def first_weights(run: RunFolder, kept: Sequence[int], weights: Recovery) -> dic
     """
     model = run.experiment().model
     found = BEGINNINGS[weights](run, model)
+    found["permuted_blocks"] = model.permuted_blocks and weights == "pretrained"
     if model.name not in HYBRIDS or found["weights"] == RANDOM:
         return found | {"source_blocks": None}
     source = model.source_blocks if weights == "pretrained" else None

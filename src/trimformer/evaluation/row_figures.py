@@ -113,8 +113,13 @@ def _percent_change(own: DiceSummary, reference: DiceSummary) -> float | None:
 
 
 def weights_in_a_word(experiment: Experiment) -> str:
-    """Where a model began: `scratch`, `inherited` from a run, `distilled`, or `pretrained`, be it the trunk alone."""
+    """Where a model began: `scratch`, `inherited` from a run, `distilled`, or `pretrained`, be it the trunk alone.
+
+    `permuted` where its blocks were shuffled, wherever they came from.
+    """
     settings = experiment.model
+    if settings.permuted_blocks:
+        return "permuted"
     if experiment.distillation is not None:
         return "distilled"
     if settings.weights == "none":
@@ -126,9 +131,11 @@ def weights_in_a_word(experiment: Experiment) -> str:
 
 
 def _paper(candidate: Candidate, evaluation: Evaluation, costs: Costs) -> PaperFigures | None:
-    """The paper's row, unless other blocks than the first were kept: the paper kept those."""
+    """The paper's row, unless other blocks than the first were kept, or shuffled: the paper kept those as they are."""
     experiment = candidate.experiment
     model = experiment.model
+    if model.permuted_blocks:
+        return None
     if model.source_blocks is not None and tuple(model.source_blocks) != tuple(range(len(model.source_blocks))):
         return None
     return paper_figures(

@@ -72,6 +72,7 @@ def create_model(  # noqa: PLR0913 - the words of an experiment's [model] sectio
     target: str | None = None,
     options: Mapping[str, Any] | None = None,
     source_blocks: Sequence[int] | None = None,
+    permuted_blocks: bool = False,
     kept_blocks: Sequence[int] | None = None,
 ) -> SegmentationModel:
     """A new model, described by `model.settings`; where its weights come from stands in `model.weights_report`.
@@ -105,6 +106,7 @@ def create_model(  # noqa: PLR0913 - the words of an experiment's [model] sectio
             module is imported, here and wherever a run of it is loaded.
         options: More arguments of MONAI's constructor or of the target's factory, of the kinds that JSON has.
         source_blocks: Which blocks of the weights the blocks 0, 1, ... of a hybrid take, one for each; None: the first.
+        permuted_blocks: A control: the entries of every tensor that they take are shuffled.
         kept_blocks: Of MONAI's networks and targets, which transformer blocks stay, rising; the others become
             identities in their places. None: all.
 
@@ -137,7 +139,8 @@ def create_model(  # noqa: PLR0913 - the words of an experiment's [model] sectio
     # The one place where a model learns what rebuilds it; a setting that the model has no use for is None.
     model.settings = {"name": name, "target": target} | {word: used.get(word) for word in given}
     model.settings["options"] = given["options"]
-    model.weights_report = load_weights(model, _as_text(weights), _as_text(trunk_weights), source_blocks)
+    begun = _as_text(weights), _as_text(trunk_weights)
+    model.weights_report = load_weights(model, *begun, source_blocks, permuted_blocks)
     return model
 
 

@@ -121,6 +121,10 @@ class ModelSettings(Settings):
     source_blocks: _BlockNumbers | None = Field(
         None, description="hybrids: which blocks of weights the blocks 0, 1, ... take; the first ones if left out"
     )
+    permuted_blocks: bool = Field(
+        False,
+        description="hybrids: a control; the entries of every tensor that the blocks take of weights are shuffled",
+    )
     kept_blocks: _BlockNumbers | None = Field(
         None, description="targets, MONAI's networks: which blocks stay; the others become identities in their places"
     )
@@ -158,6 +162,13 @@ class ModelSettings(Settings):
         if len(source_blocks) != given.data.get("num_blocks"):
             raise PydanticCustomError("source_count", "source_blocks has one number for each of num_blocks")
         return source_blocks
+
+    @field_validator("permuted_blocks")
+    @classmethod
+    def _what_is_permuted_comes_from_weights(cls, permuted: bool, given: Any) -> bool:
+        if permuted and (given.data.get("name") not in HYBRIDS or given.data.get("weights") == "none"):
+            raise PydanticCustomError("none_to_permute", "permuted_blocks is for hybrids that begin with weights")
+        return permuted
 
     @field_validator("kept_blocks")
     @classmethod

@@ -78,7 +78,7 @@ def settings_without_weights(experiment: Experiment, data: DataCost) -> dict[str
         "num_classes": data.num_classes,
         "in_channels": data.in_channels,
         "image_size": experiment.data.image_size,
-        **experiment.model.model_dump(exclude={"weights", "trunk_weights", "source_blocks"}),
+        **experiment.model.model_dump(exclude={"weights", "trunk_weights", "source_blocks", "permuted_blocks"}),
     }
 
 

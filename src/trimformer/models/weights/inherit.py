@@ -35,7 +35,13 @@ def inherit_weights(
         if (new := name_in_target(name, block_indices))
     }
     fitted = fit_weights(target, Translation("the model to inherit from", OWN, kept, unused=()))
-    return WeightsReport("a model", (), fitted.copied, fitted.resampled, fitted.initialised, fitted.unused)
+    return WeightsReport(
+        "a model",
+        copied=fitted.copied,
+        resampled=fitted.resampled,
+        initialised=fitted.initialised,
+        unused=fitted.unused,
+    )
 
 
 def name_in_target(name: str, block_indices: Sequence[int]) -> str | None:

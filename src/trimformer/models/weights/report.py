@@ -1,9 +1,16 @@
-"""What became of every weight when a model was begun: copied, resampled, left random, or not used."""
+"""What became of every weight when a model was begun: copied, resampled, permuted, left random, or not used."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-STATES = {"loaded": "from {source}", "partly random": "in part from {source}, in part random", "random": "random"}
+from trimformer.models.weights.checks import block_index
+
+STATES = {
+    "loaded": "from {source}",
+    "permuted": "from {source}, the blocks permuted",
+    "partly random": "in part from {source}, in part random",
+    "random": "random",
+}
 """What a part of a model can be, and how it is told."""
 
 
@@ -27,13 +34,20 @@ class WeightsReport:
     """The model's tensors that were taken as they are, running statistics included."""
     resampled: tuple[str, ...] = ()
     """Those that were brought to another grid, patch size or number of input channels."""
+    permuted: tuple[str, ...] = ()
+    """Those of blocks that were taken with their entries shuffled."""
     initialised: tuple[str, ...] = ()
     """Those left as they were initialised: random."""
     unused: tuple[str, ...] = ()
     """Keys of the files that the model has no use for."""
 
+    def with_permuted_blocks(self) -> "WeightsReport":
+        """The report of a model whose blocks were shuffled after they were copied."""
+        blocks = tuple(name for name in self.copied if block_index(name) is not None)
+        return replace(self, copied=tuple(name for name in self.copied if name not in blocks), permuted=blocks)
+
     def parts(self) -> dict[str, str]:
-        """In one word for each part of the model: `loaded`, `random`, or `partly random`."""
+        """In a word or two for each part of the model: `loaded`, `permuted`, `random`, or `partly random`."""
         return {part: self._state(names) for part, names in self._names_by_part().items()}
 
     def summary(self) -> str:
@@ -51,18 +65,19 @@ class WeightsReport:
             "files": [{"origin": file.origin, "sha256": file.sha256} for file in self.files],
             "parts": self.parts(),
             "resampled": list(self.resampled),
+            "permuted": list(self.permuted),
             "left_random": list(self.initialised),
             "unused": list(self.unused),
         }
 
     def _names_by_part(self) -> dict[str, list[str]]:
         parts: dict[str, list[str]] = {}
-        for name in (*self.copied, *self.resampled, *self.initialised):
+        for name in (*self.copied, *self.resampled, *self.permuted, *self.initialised):
             parts.setdefault(name.split(".")[0], []).append(name)
         return parts
 
     def _state(self, names: list[str]) -> str:
         random = set(self.initialised).intersection(names)
         if not random:
-            return "loaded"
+            return "permuted" if set(self.permuted).intersection(names) else "loaded"
         return "random" if len(random) == len(names) else "partly random"
