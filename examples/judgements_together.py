@@ -1,47 +1,87 @@
-"""Thresholds of the criteria of depth, fitted on some judged sweeps and tried on those left out.
+"""What every criterion of depth costs over several judged sweeps, and thresholds tried on what they were not fitted on.
 
-    python examples/judgements_together.py FOLDER... --out thresholds.csv
+    python examples/judgements_together.py FOLDER... --criteria criteria.csv --thresholds thresholds.csv
 
-Each FOLDER is one that `trimformer study STUDY.toml --judge` has judged. For every task and every model in them, each
-criterion's threshold is fitted on the sweeps of all other tasks, or models: the fewest blocks at a regret of 0.01 at
-most on any of them. What it costs is told on those left out.
+Each FOLDER is one that `trimformer study STUDY.toml --judge` has judged. First it is told how many blocks each criterion
+keeps over all their sweeps, and its regret. Then, for every task and every model in them, each criterion's threshold is
+fitted on the sweeps of all other tasks, or models: the fewest blocks at a regret of 0.01 at most on any of them. What
+it costs is told on those left out.
 """
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from trimformer.depth.judgement.thresholds import fitted_without
+import numpy as np
+
+from trimformer.depth.criteria.catalogue import CRITERIA
+from trimformer.depth.judgement.thresholds import TOLERATED, fitted_without
 from trimformer.records.errors import UserError
 from trimformer.records.files import write_text
-from trimformer.records.judgement import Judgement
+from trimformer.records.judgement import JudgedCriterion, JudgedSweep, Judgement, LeftOut
 from trimformer.report.judgement.tables import thresholds_csv
+
+COLUMNS = ("criterion", "sweeps", "blocks", "blocks_off", "regret", "worst_regret", "worst_sweep", "tolerated")
 
 
 def main(arguments: list[str]) -> int:
-    """Read, fit, print, write; 2 where a folder was not judged."""
+    """Read, tell, write; 2 where a folder was not judged, or a table cannot be written."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
-    parser.add_argument("--out", type=Path, help="write the table there as CSV")
+    parser.add_argument("--criteria", type=Path, help="write the first table there as CSV")
+    parser.add_argument("--thresholds", type=Path, help="write the second table there as CSV")
     given = parser.parse_args(arguments)
     try:
         judgements = [Judgement.load(folder / "judgement.json") for folder in given.folders]
+        sweeps = [sweep for judgement in judgements for sweep in judgement.sweeps if sweep.criteria]
+        criteria, rows = over_sweeps(sweeps), fitted_without(sweeps)
+        sys.stdout.write(criteria)
+        sys.stdout.write("".join(map(_told, rows)) or "One task and one model: there is nothing to leave out.\n")
+        for file, table in ((given.criteria, criteria), (given.thresholds, thresholds_csv(rows))):
+            if file is not None:
+                write_text(file, table)
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    rows = fitted_without([sweep for judgement in judgements for sweep in judgement.sweeps])
-    if not rows:
-        sys.stdout.write("One task and one model: there is nothing to leave out.\n")
-        return 0
-    for row in rows:
-        sys.stdout.write(
-            f"without {row.left_out} ({row.kind}): {row.criterion} at {row.threshold}, {row.blocks:.1f} blocks and "
-            f"regret {row.regret:.3f} there, worst regret {row.worst_of_others:.3f} elsewhere; "
-            f"at the catalogue's threshold {row.blocks_of_default:.1f} and {row.regret_of_default:.3f} there\n"
-        )
-    if given.out is not None:
-        write_text(given.out, thresholds_csv(rows))
     return 0
+
+
+def over_sweeps(sweeps: Sequence[JudgedSweep]) -> str:
+    """A line for each criterion, as CSV; a sweep counts as much as another.
+
+    `blocks_off` is the mean distance from the smallest depth that is enough, `worst_regret` the largest of any sweep,
+    `tolerated` in how many it is 0.01 at most.
+    """
+    lines = [",".join(COLUMNS)]
+    for name in CRITERIA:
+        found = [(sweep, each) for sweep in sweeps for each in sweep.criteria if each.criterion == name]
+        if found:
+            lines.append(",".join([name, str(len(found)), *_figures(found)]))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _figures(found: Sequence[tuple[JudgedSweep, JudgedCriterion]]) -> list[str]:
+    regrets = [each.regret.mean or 0.0 for _, each in found]
+    blocks = [each.by_threshold[CRITERIA[each.criterion].threshold_key].blocks for _, each in found]
+    off = [each.blocks_off for _, each in found if each.blocks_off is not None]
+    worst = int(np.argmax(regrets))
+    return [
+        f"{np.mean(blocks):.2f}",
+        f"{np.mean(off):.2f}" if off else "",
+        f"{np.mean(regrets):.4f}",
+        f"{regrets[worst]:.4f}",
+        found[worst][0].name,
+        str(sum(regret <= TOLERATED for regret in regrets)),
+    ]
+
+
+def _told(row: LeftOut) -> str:
+    return (
+        f"without {row.left_out} ({row.kind}): {row.criterion} at {row.threshold}, {row.blocks:.1f} blocks and "
+        f"regret {row.regret:.3f} there, worst regret {row.worst_of_others:.3f} elsewhere; "
+        f"at the catalogue's threshold {row.blocks_of_default:.1f} and {row.regret_of_default:.3f} there\n"
+    )
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """`examples/judgements_together.py`: judged folders in, one table of fitted thresholds out."""
 
+import csv
 import importlib
 from pathlib import Path
 from types import ModuleType
@@ -23,17 +24,34 @@ def judged(folder: Path, task: str, costs: Costs) -> str:
     return str(folder / task)
 
 
-def test_folders_of_several_studies_make_one_table(
+def test_folders_of_several_studies_make_two_tables(
     example: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     one = judged(tmp_path, "brain", {"0.3": (0.02, 0.0), "0.5": (0.01, 1.0)})
     other = judged(tmp_path, "phantom", {"0.3": (0.0, 1.0), "0.5": (0.03, 2.0)})
-    assert example.main([one, other, "--out", str(tmp_path / "thresholds.csv")]) == 0
-    assert (
-        "without brain (task): rule at 0.3, 0.0 blocks and regret 0.020 there, worst regret 0.000 elsewhere"
-        in capsys.readouterr().out
-    )
-    assert (tmp_path / "thresholds.csv").read_text().splitlines()[1].startswith("brain,task,rule,0.3,")
+    criteria, thresholds = tmp_path / "criteria.csv", tmp_path / "thresholds.csv"
+    assert example.main([one, other, "--criteria", str(criteria), "--thresholds", str(thresholds)]) == 0
+    told = capsys.readouterr().out
+    assert "without brain (task): rule at 0.3, 0.0 blocks and regret 0.020 there, worst regret 0.000 elsewhere" in told
+    assert thresholds.read_text().splitlines()[1].startswith("brain,task,rule,0.3,")
+    header, line = csv.reader(criteria.read_text().splitlines())
+    assert dict(zip(header, line, strict=True)) == {
+        "criterion": "rule",
+        "sweeps": "2",
+        "blocks": "1.50",
+        "blocks_off": "",
+        "regret": "0.0200",
+        "worst_regret": "0.0300",
+        "worst_sweep": "phantom",
+        "tolerated": "1",
+    }
+
+
+def test_one_folder_has_nothing_to_leave_out_and_what_was_not_judged_or_cannot_be_written_is_said(
+    example: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = judged(tmp_path, "brain", {"0.5": (0.01, 1.0)})
     assert example.main([one]) == 0
     assert "nothing to leave out" in capsys.readouterr().out
     assert example.main([str(tmp_path / "nowhere")]) == 2
+    assert example.main([one, "--criteria", "/proc/criteria.csv"]) == 2

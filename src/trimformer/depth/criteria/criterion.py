@@ -68,6 +68,11 @@ class Criterion:
     """The properties of `ModelMeasures` that it looks at."""
     decide: Decide
 
+    @property
+    def threshold_key(self) -> str:
+        """The threshold as it stands in `DepthChoice.sensitivity`."""
+        return f"{self.threshold:g}"
+
     def choose(self, measures: ModelMeasures) -> DepthChoice:
         """The depth, or "inconclusive" with its reason; the verdict in words is left to whoever knows the run.
 

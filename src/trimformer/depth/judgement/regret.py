@@ -102,8 +102,7 @@ def _by_threshold(name: str, choices: Mapping[int, DepthChoice], truth: Truth) -
     of_seeds = [choices[seed].sensitivity for seed in truth.scores.seeds]
     shared = [key for key in of_seeds[0] if all(key in answers for answers in of_seeds)]
     told = {key: {seed: choices[seed].sensitivity[key] for seed in truth.scores.seeds} for key in shared}
-    own = f"{CRITERIA[name].threshold:g}"
-    told.setdefault(own, {seed: choices[seed].num_blocks for seed in truth.scores.seeds})
+    told.setdefault(CRITERIA[name].threshold_key, {seed: choices[seed].num_blocks for seed in truth.scores.seeds})
     return {key: _at_threshold(answers, truth) for key, answers in told.items()}
 
 

@@ -33,7 +33,7 @@ def _by(kind: Literal["task", "model"], sweeps: Sequence[JudgedSweep]) -> Iterat
         for criterion in CRITERIA:
             inside = _of(criterion, [sweep for sweep in sweeps if getattr(sweep, kind) == name])
             others = _of(criterion, [sweep for sweep in sweeps if getattr(sweep, kind) != name])
-            own = f"{CRITERIA[criterion].threshold:g}"
+            own = CRITERIA[criterion].threshold_key
             shared = _shared([*inside, *others])
             if not inside or not others or own not in shared:
                 continue
