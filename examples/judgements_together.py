@@ -2,7 +2,7 @@
 
     python examples/judgements_together.py FOLDER... --criteria criteria.csv --thresholds thresholds.csv
 
-Each FOLDER is one that `trimformer study STUDY.toml --judge` has judged. First it is told how many blocks each criterion
+Each FOLDER was judged by `trimformer study STUDY.toml --judge`. First it is told how many blocks each criterion
 keeps over all their sweeps, and its regret. Then, for every task and every model in them, each criterion's threshold is
 fitted on the sweeps of all other tasks, or models: the fewest blocks at a regret of 0.01 at most on any of them. What
 it costs is told on those left out.
