@@ -1,16 +1,17 @@
 """What every criterion of depth answered for the runs of a study, beside their Dice, as one table.
 
     trimformer study STUDY.toml --out FOLDER --only PATTERN
-    python examples/answers_together.py FOLDER... --ask PATTERN --out answers.csv
+    python examples/answers_together.py FOLDER... --ask PATTERN --out answers.csv --sensitivity at-thresholds.csv
 
 A line for each run that all criteria were asked about: its task, seed and number of blocks, the Dice of its selection
 and of its reported patients, how much the former still changed in the end, and the answers; "-" is inconclusive. Those
-of the pattern are asked as `trimformer study --judge` asks, where they were not yet.
+of the pattern are asked as `trimformer study --judge` asks, where they were not yet. The second table holds what the
+criteria would answer at other thresholds, so that those can be fitted when the models are gone.
 """
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from trimformer.depth.criteria.catalogue import CRITERIA
@@ -23,6 +24,7 @@ from trimformer.records.history import change_over_last_third, read_history
 from trimformer.records.run_folder import RunFolder
 
 COLUMNS = ("run", "dataset", "hops", "model", "blocks", "seed", "selection_dice", "still_changing", "dice", *CRITERIA)
+AT_THRESHOLDS = ("run", "dataset", "criterion", "threshold", "blocks")
 
 
 def main(arguments: list[str]) -> int:
@@ -31,24 +33,32 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
     parser.add_argument("--ask", metavar="PATTERN", help="ask the finished runs of these names first: 'unetr-12-*'")
     parser.add_argument("--out", type=Path, help="write the table there as CSV")
+    parser.add_argument("--sensitivity", type=Path, metavar="FILE", help="write the answers at other thresholds there")
     given = parser.parse_args(arguments)
     try:
         if given.ask is not None:
             _ask(given.folders, given.ask)
-        rows = [row for folder in given.folders for row in _rows(folder)]
+        runs = [run for folder in given.folders for run in _asked(folder)]
+        _refuse_none(runs)
+        table = _csv([COLUMNS, *map(_row, runs)])
+        at_thresholds = _csv([AT_THRESHOLDS, *(row for run in runs for row in _at_thresholds(run))])
+        sys.stdout.write(table)
+        for file, content in ((given.out, table), (given.sensitivity, at_thresholds)):
+            if file is not None:
+                write_text(file, content)
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    if not rows:
-        sys.stderr.write(
-            "No run in these folders has a criteria.json: --ask 'PATTERN' asks about runs that are done.\n"
-        )
-        return 2
-    table = "".join(",".join(row) + "\n" for row in [COLUMNS, *rows])
-    sys.stdout.write(table)
-    if given.out is not None:
-        write_text(given.out, table)
     return 0
+
+
+def _refuse_none(runs: Sequence[RunFolder]) -> None:
+    if not runs:
+        raise UserError(
+            "A run counts that every criterion was asked about",
+            "none with a criteria.json in these folders",
+            "--ask 'PATTERN' asks about runs that are done.",
+        )
 
 
 def _ask(folders: Sequence[Path], pattern: str) -> None:
@@ -61,25 +71,38 @@ def _ask(folders: Sequence[Path], pattern: str) -> None:
         answers_of(RunFolder.open(file.parent))
 
 
-def _rows(folder: Path) -> Iterator[tuple[str, ...]]:
-    for file in sorted(folder.glob("runs/*/criteria.json")):
-        run = RunFolder.open(file.parent)
-        experiment, choices = run.experiment(), read_choices(file)
-        selection = read_history(run.history_file)["selection_dice"]
-        change = change_over_last_third(selection)
-        answers = [choices[name].num_blocks if name in choices else None for name in CRITERIA]
-        yield (
-            run.name,
-            _cell(experiment.data.dataset),
-            _cell(experiment.data.hops),
-            _cell(experiment.model.name),
-            _cell(experiment.model.num_blocks),
-            str(experiment.seed),
-            f"{selection[-1]:.4f}",
-            _cell(None if change is None else round(change, 4) + 0.0),
-            f"{Evaluation.load(run.evaluation_file).mean:.4f}",
-            *map(_cell, answers),
-        )
+def _asked(folder: Path) -> list[RunFolder]:
+    return [RunFolder.open(file.parent) for file in sorted(folder.glob("runs/*/criteria.json"))]
+
+
+def _row(run: RunFolder) -> tuple[str, ...]:
+    experiment, choices = run.experiment(), read_choices(run.criteria_file)
+    selection = read_history(run.history_file)["selection_dice"]
+    change = change_over_last_third(selection)
+    answers = [choices[name].num_blocks if name in choices else None for name in CRITERIA]
+    return (
+        run.name,
+        _cell(experiment.data.dataset),
+        _cell(experiment.data.hops),
+        _cell(experiment.model.name),
+        _cell(experiment.model.num_blocks),
+        str(experiment.seed),
+        f"{selection[-1]:.4f}",
+        _cell(None if change is None else round(change, 4) + 0.0),
+        f"{Evaluation.load(run.evaluation_file).mean:.4f}",
+        *map(_cell, answers),
+    )
+
+
+def _at_thresholds(run: RunFolder) -> Iterator[tuple[str, ...]]:
+    dataset = _cell(run.experiment().data.dataset)
+    for name, choice in read_choices(run.criteria_file).items():
+        for threshold, blocks in choice.sensitivity.items():
+            yield run.name, dataset, name, threshold, _cell(blocks)
+
+
+def _csv(rows: Iterable[Sequence[str]]) -> str:
+    return "".join(",".join(row) + "\n" for row in rows)
 
 
 def _cell(value: object) -> str:

@@ -38,6 +38,18 @@ def test_every_run_that_was_asked_about_is_a_line(
     assert float(told[0]["dice"]) == pytest.approx(0.825, abs=0.01)
 
 
+def test_answers_at_other_thresholds_outlive_the_models(example: ModuleType, tmp_path: Path) -> None:
+    plan, file = made_study(tmp_path, {"far-sighted": (1, None)}), tmp_path / "at-thresholds.csv"
+    assert example.main([str(plan.folder), "--sensitivity", str(file)]) == 0
+    assert file.read_text().splitlines() == [
+        "run,dataset,criterion,threshold,blocks",
+        "sweep-6-seed0,phantom,far-sighted,0.3,0",
+        "sweep-6-seed0,phantom,far-sighted,0.5,1",
+        "sweep-6-seed1,phantom,far-sighted,0.3,0",
+        "sweep-6-seed1,phantom,far-sighted,0.5,-",
+    ]
+
+
 def test_finished_runs_of_a_pattern_are_asked_first(
     example: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
