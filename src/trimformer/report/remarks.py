@@ -11,6 +11,7 @@ BEGAN = {
     "pretrained": "from pretrained weights",
     "inherited": "from the trained full model",
     "distilled": "from the trained full model, with it as teacher",
+    "permuted": "from weights with the entries of their blocks shuffled",
 }
 
 

@@ -21,7 +21,8 @@ def identity_columns() -> list[ModelColumn]:
         Column(
             "Weights",
             "Where training began: pretrained on other images, inherited from the trained full model, distilled from "
-            "it (inherited, and the full model as teacher), or scratch, at random; below, the seeds trained with.",
+            "it (inherited, and the full model as teacher), permuted (a control: the blocks shuffled), or scratch, at "
+            "random; below, the seeds trained with.",
             lambda row: Cell(row.weights or NONE, seeds(row)),
         ),
     ]
