@@ -12,6 +12,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,8 +22,7 @@ from trimformer.records.errors import UserError
 from trimformer.records.files import write_text
 from trimformer.records.judgement import JudgedCriterion, JudgedSweep, Judgement, LeftOut
 from trimformer.report.judgement.tables import thresholds_csv
-
-COLUMNS = ("criterion", "sweeps", "blocks", "blocks_off", "regret", "worst_regret", "worst_sweep", "tolerated")
+from trimformer.report.tables.flat import write_csv
 
 
 def main(arguments: list[str]) -> int:
@@ -53,27 +53,28 @@ def over_sweeps(sweeps: Sequence[JudgedSweep]) -> str:
     `blocks_off` is the mean distance from the smallest depth that is enough, `worst_regret` the largest of any sweep,
     `tolerated` in how many it is 0.01 at most.
     """
-    lines = [",".join(COLUMNS)]
-    for name in CRITERIA:
-        found = [(sweep, each) for sweep in sweeps for each in sweep.criteria if each.criterion == name]
-        if found:
-            lines.append(",".join([name, str(len(found)), *_figures(found)]))
-    return "".join(f"{line}\n" for line in lines)
+    found = {
+        name: [(sweep, each) for sweep in sweeps for each in sweep.criteria if each.criterion == name]
+        for name in CRITERIA
+    }
+    return write_csv([{"criterion": name, **_figures(judged)} for name, judged in found.items() if judged])
 
 
-def _figures(found: Sequence[tuple[JudgedSweep, JudgedCriterion]]) -> list[str]:
+def _figures(found: Sequence[tuple[JudgedSweep, JudgedCriterion]]) -> dict[str, Any]:
     regrets = [each.regret.mean or 0.0 for _, each in found]
     blocks = [each.by_threshold[CRITERIA[each.criterion].threshold_key].blocks for _, each in found]
     off = [each.blocks_off for _, each in found if each.blocks_off is not None]
     worst = int(np.argmax(regrets))
-    return [
-        f"{np.mean(blocks):.2f}",
-        f"{np.mean(off):.2f}" if off else "",
-        f"{np.mean(regrets):.4f}",
-        f"{regrets[worst]:.4f}",
-        found[worst][0].name,
-        str(sum(regret <= TOLERATED for regret in regrets)),
-    ]
+    return {
+        "sweeps": len(found),
+        "blocks": float(np.mean(blocks)),
+        "blocks_off": float(np.mean(off)) if off else None,
+        "regret": float(np.mean(regrets)),
+        "worst_regret": regrets[worst],
+        "worst_task": found[worst][0].task,
+        "worst_model": found[worst][0].model,
+        "tolerated": sum(regret <= TOLERATED for regret in regrets),
+    }
 
 
 def _told(row: LeftOut) -> str:

@@ -38,11 +38,12 @@ def test_folders_of_several_studies_make_two_tables(
     assert dict(zip(header, line, strict=True)) == {
         "criterion": "rule",
         "sweeps": "2",
-        "blocks": "1.50",
+        "blocks": "1.5",
         "blocks_off": "",
-        "regret": "0.0200",
-        "worst_regret": "0.0300",
-        "worst_sweep": "phantom",
+        "regret": "0.02",
+        "worst_regret": "0.03",
+        "worst_task": "phantom",
+        "worst_model": "unetr",
         "tolerated": "1",
     }
 
