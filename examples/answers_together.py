@@ -11,7 +11,7 @@ criteria would answer at other thresholds, so that those can be fitted when the 
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from trimformer.depth.criteria.catalogue import CRITERIA
@@ -22,9 +22,9 @@ from trimformer.records.evaluation import Evaluation
 from trimformer.records.files import write_text
 from trimformer.records.history import change_over_last_third, read_history
 from trimformer.records.run_folder import RunFolder
+from trimformer.report.tables.flat import write_csv
 
 COLUMNS = ("run", "dataset", "hops", "model", "blocks", "seed", "selection_dice", "still_changing", "dice", *CRITERIA)
-AT_THRESHOLDS = ("run", "dataset", "criterion", "threshold", "blocks")
 
 
 def main(arguments: list[str]) -> int:
@@ -40,8 +40,8 @@ def main(arguments: list[str]) -> int:
             _ask(given.folders, given.ask)
         runs = [run for folder in given.folders for run in _asked(folder)]
         _refuse_none(runs)
-        table = _csv([COLUMNS, *map(_row, runs)])
-        at_thresholds = _csv([AT_THRESHOLDS, *(row for run in runs for row in _at_thresholds(run))])
+        table = write_csv([dict(zip(COLUMNS, _row(run), strict=True)) for run in runs])
+        at_thresholds = write_csv([row for run in runs for row in _at_thresholds(run)])
         sys.stdout.write(table)
         for file, content in ((given.out, table), (given.sensitivity, at_thresholds)):
             if file is not None:
@@ -94,15 +94,11 @@ def _row(run: RunFolder) -> tuple[str, ...]:
     )
 
 
-def _at_thresholds(run: RunFolder) -> Iterator[tuple[str, ...]]:
-    dataset = _cell(run.experiment().data.dataset)
+def _at_thresholds(run: RunFolder) -> Iterator[dict[str, str]]:
+    about = {"run": run.name, "dataset": run.experiment().data.dataset}
     for name, choice in read_choices(run.criteria_file).items():
         for threshold, blocks in choice.sensitivity.items():
-            yield run.name, dataset, name, threshold, _cell(blocks)
-
-
-def _csv(rows: Iterable[Sequence[str]]) -> str:
-    return "".join(",".join(row) + "\n" for row in rows)
+            yield about | {"criterion": name, "threshold": threshold, "blocks": _cell(blocks)}
 
 
 def _cell(value: object) -> str:

@@ -62,7 +62,7 @@ def over_sweeps(sweeps: Sequence[JudgedSweep]) -> str:
 
 def _figures(found: Sequence[tuple[JudgedSweep, JudgedCriterion]]) -> dict[str, Any]:
     regrets = [each.regret.mean or 0.0 for _, each in found]
-    blocks = [each.by_threshold[CRITERIA[each.criterion].threshold_key].blocks for _, each in found]
+    blocks = [_blocks(sweep, each) for sweep, each in found]
     off = [each.blocks_off for _, each in found if each.blocks_off is not None]
     worst = int(np.argmax(regrets))
     return {
@@ -75,6 +75,11 @@ def _figures(found: Sequence[tuple[JudgedSweep, JudgedCriterion]]) -> dict[str, 
         "worst_model": found[worst][0].model,
         "tolerated": sum(regret <= TOLERATED for regret in regrets),
     }
+
+
+def _blocks(sweep: JudgedSweep, each: JudgedCriterion) -> float:
+    """Mean of the answers; inconclusive counts as the full depth."""
+    return float(np.mean([sweep.depths[-1].depth if answer is None else answer for answer in each.answers.values()]))
 
 
 def _told(row: LeftOut) -> str:

@@ -38,7 +38,7 @@ def test_folders_of_several_studies_make_two_tables(
     assert dict(zip(header, line, strict=True)) == {
         "criterion": "rule",
         "sweeps": "2",
-        "blocks": "1.5",
+        "blocks": "1.0",
         "blocks_off": "",
         "regret": "0.02",
         "worst_regret": "0.03",
@@ -55,4 +55,4 @@ def test_one_folder_has_nothing_to_leave_out_and_what_was_not_judged_or_cannot_b
     assert example.main([one]) == 0
     assert "nothing to leave out" in capsys.readouterr().out
     assert example.main([str(tmp_path / "nowhere")]) == 2
-    assert example.main([one, "--criteria", "/proc/criteria.csv"]) == 2
+    assert example.main([one, "--criteria", str(Path(one) / "judgement.json" / "criteria.csv")]) == 2

@@ -111,7 +111,7 @@ class LeftOut(Frozen):
     regret: Finite
     blocks: Finite
     regret_of_default: Finite
-    """On the sweeps left out, of the threshold in the catalogue."""
+    """On the sweeps left out, of the threshold in the catalogue; like the others without the rule's gates."""
     blocks_of_default: Finite
 
 
