@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from trimformer.cli.terminal import progress_bars
 from trimformer.depth.criteria.catalogue import CRITERIA
 from trimformer.depth.judgement.answers import answers_of
 from trimformer.records.depth import read_choices
@@ -67,8 +68,9 @@ def _ask(folders: Sequence[Path], pattern: str) -> None:
         raise UserError(
             "--ask must name runs that are done", f"none is called {pattern}", "See the names in FOLDER/runs."
         )
-    for file in files:
-        answers_of(RunFolder.open(file.parent))
+    with progress_bars(shown=True) as progress:
+        for file in files:
+            answers_of(RunFolder.open(file.parent), progress)
 
 
 def _asked(folder: Path) -> list[RunFolder]:
