@@ -9,6 +9,8 @@ import pytest
 from made_sweep import made_study
 
 from trimformer.depth.criteria.catalogue import CRITERIA
+from trimformer.records.progress import Progress
+from trimformer.records.run_folder import RunFolder
 
 
 @pytest.fixture
@@ -50,16 +52,22 @@ def test_answers_at_other_thresholds_outlive_the_models(example: ModuleType, tmp
     ]
 
 
-def test_finished_runs_of_a_pattern_are_asked_first(
-    example: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_finished_runs_of_a_pattern_are_asked_first_and_it_is_seen(
+    example: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = made_study(tmp_path, {}).folder
     (folder / "runs" / "sweep-6-seed1" / "evaluation.json").unlink()  # was not evaluated yet
     (folder / "runs" / "sweep-6-seed1" / "criteria.json").unlink()
     asked: list[str] = []
-    monkeypatch.setattr(example, "answers_of", lambda run: asked.append(run.name))
+
+    def ask(run: RunFolder, progress: Progress) -> None:
+        asked.append(run.name)
+        progress(f"asking {run.name}", 1, 1)
+
+    monkeypatch.setattr(example, "answers_of", ask)
     assert example.main([str(folder), "--ask", "sweep-[36]-*"]) == 0
     assert asked == ["sweep-3-seed0", "sweep-3-seed1", "sweep-6-seed0"]
+    assert "asking sweep-6-seed0" in capsys.readouterr().err
 
 
 def test_a_pattern_that_no_finished_run_has_is_refused(
