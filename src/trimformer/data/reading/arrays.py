@@ -28,7 +28,7 @@ Pair = tuple[np.ndarray, np.ndarray]
 """An image as float32, and its labels, which are uint8 wherever that holds their values."""
 
 DAMAGED = (
-    *(OSError, EOFError, KeyError, IndexError, ValueError, TypeError, RuntimeError, NotImplementedError),
+    *(OSError, EOFError, KeyError, IndexError, ValueError, TypeError, RuntimeError),
     *(OverflowError, MemoryError, SyntaxError, TokenError, zipfile.BadZipFile, zlib.error),
 )
 """What NumPy, zipfile and h5py raise for damaged bytes."""
