@@ -11,7 +11,7 @@ from trimformer.study.plan import plan_study
 
 ROOT = Path(__file__).parents[2]
 DEPTHS = (12, 6, 4, 3, 2, 1, 0)
-COMPRESSED_DEPTHS = (12, 3, 0)
+COMPRESSED_DEPTHS = (12, 3, 1, 0)
 KEPT = {"first-3": (0, 1, 2), "last-3": (9, 10, 11), "random-3": (0, 6, 11), "permuted-3": None}
 FURTHER = {
     "hippocampus": [("unetr", depth, seed) for depth in (*COMPRESSED_DEPTHS, *[3] * len(KEPT)) for seed in range(3)],
