@@ -3,9 +3,9 @@
     python examples/judgements_together.py FOLDER... --criteria criteria.csv --thresholds thresholds.csv
 
 Each FOLDER was judged by `trimformer study STUDY.toml --judge`. First it is told how many blocks each criterion
-keeps over all their sweeps, and its regret. Then, for every task and every model in them, each criterion's threshold is
-fitted on the sweeps of all other tasks, or models: the fewest blocks at a regret of 0.01 at most on any of them. What
-it costs is told on those left out.
+answers over all their sweeps, and its regret. Then, for every task and every model in them, each criterion's
+threshold is fitted on the sweeps of all other tasks, or models: the fewest blocks at a regret of 0.01 at most on any
+of them. What it costs is told on those left out.
 """
 
 import argparse
@@ -50,8 +50,9 @@ def main(arguments: list[str]) -> int:
 def over_sweeps(sweeps: Sequence[JudgedSweep]) -> str:
     """A line for each criterion, as CSV; a sweep counts as much as another.
 
-    `blocks_off` is the mean distance from the smallest depth that is enough, `worst_regret` the largest of any sweep,
-    `tolerated` in how many it is 0.01 at most.
+    `answer` is the mean of its answers, `kept` of the depths that were trained and stand for them: a regret is of
+    those. `blocks_off` is the mean distance of the answers from the smallest depth that is enough, `worst_regret` the
+    largest of any sweep, `tolerated` in how many it is 0.01 at most.
     """
     found = {
         name: [(sweep, each) for sweep in sweeps for each in sweep.criteria if each.criterion == name]
@@ -62,12 +63,14 @@ def over_sweeps(sweeps: Sequence[JudgedSweep]) -> str:
 
 def _figures(found: Sequence[tuple[JudgedSweep, JudgedCriterion]]) -> dict[str, Any]:
     regrets = [each.regret.mean or 0.0 for _, each in found]
-    blocks = [_blocks(sweep, each) for sweep, each in found]
+    answers = [_mean_answer(sweep, each) for sweep, each in found]
+    kept = [np.mean(list(each.kept.values())) for _, each in found]
     off = [each.blocks_off for _, each in found if each.blocks_off is not None]
     worst = int(np.argmax(regrets))
     return {
         "sweeps": len(found),
-        "blocks": float(np.mean(blocks)),
+        "answer": float(np.mean(answers)),
+        "kept": float(np.mean(kept)),
         "blocks_off": float(np.mean(off)) if off else None,
         "regret": float(np.mean(regrets)),
         "worst_regret": regrets[worst],
@@ -77,8 +80,8 @@ def _figures(found: Sequence[tuple[JudgedSweep, JudgedCriterion]]) -> dict[str, 
     }
 
 
-def _blocks(sweep: JudgedSweep, each: JudgedCriterion) -> float:
-    """Mean of the answers; inconclusive counts as the full depth."""
+def _mean_answer(sweep: JudgedSweep, each: JudgedCriterion) -> float:
+    """Inconclusive counts as the full depth."""
     return float(np.mean([sweep.depths[-1].depth if answer is None else answer for answer in each.answers.values()]))
 
 

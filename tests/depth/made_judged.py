@@ -11,7 +11,7 @@ def sweep(task: str, model: str, costs: Costs, own: str = "0.5") -> JudgedSweep:
     rule = JudgedCriterion(
         criterion="rule",
         answers={0: 1},
-        kept={0: 1},
+        kept={0: 2},  # one block was not trained
         inconclusive=0,
         regret=Estimated(mean=costs[own][0], ci95=None),
         minus_full=nothing,

@@ -38,7 +38,8 @@ def test_folders_of_several_studies_make_two_tables(
     assert dict(zip(header, line, strict=True)) == {
         "criterion": "rule",
         "sweeps": "2",
-        "blocks": "1.0",
+        "answer": "1.0",
+        "kept": "2.0",
         "blocks_off": "",
         "regret": "0.02",
         "worst_regret": "0.03",

@@ -9,8 +9,8 @@ OTHERS = (0.005, 0.01, 0.02, 0.05, 0.1)
 NEAR_SIGHTED = 0.05
 """The loss of Dice from which on a block counts as one that has to look far; training again is to mend smaller ones.
 
-It lies between the losses of blocks that smaller models did well without (brains: 0.025 on average at most) and of
-blocks that they could not do without (the phantom: 0.13 at least). How it was found: docs/does-the-attention-know.md.
+It was chosen between what blocks of brains lose, which do well without (0.025 on average at most), and what needed
+blocks of the phantom lose (0.13 at least). How, and what crossed it later: docs/does-the-attention-know.md.
 """
 
 
