@@ -22,6 +22,9 @@ def sweep(task: str, model: str, costs: Costs, own: str = "0.5") -> JudgedSweep:
         chance_enough=None,
         seconds=None,
         cost=None,
-        by_threshold={key: AtThreshold(regret=regret, blocks=blocks) for key, (regret, blocks) in costs.items()},
+        by_threshold={
+            key: AtThreshold(answers={0: 1}, regret=regret, ci95=None, blocks=blocks)
+            for key, (regret, blocks) in costs.items()
+        },
     )
     return JudgedSweep(name=task, task=task, model=model, seeds=(0,), patients=6, criteria=(rule,), verdict="")

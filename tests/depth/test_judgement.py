@@ -77,6 +77,8 @@ def test_a_default_that_loses_is_said_to_lose(tmp_path: Path) -> None:
     assert f"Shown to choose better than far-sighted: {everyone_else}; worse: none" in sweep.verdict
     assert at_thresholds(of(sweep, "far-sighted")) == {"0.3": (0.21, 0), "0.5": (0.21, 0), "0.05": (0.21, 0)}
     assert at_thresholds(of(sweep, "cka")) == {"0.9": (0.0, 2)}
+    (own,) = of(sweep, "cka").by_threshold.values()
+    assert (own.answers, own.ci95) == ({0: 2, 1: 2}, of(sweep, "cka").regret.ci95)
 
 
 def test_what_measuring_costs_is_a_share_of_the_trainings_of_all_depths(tmp_path: Path) -> None:

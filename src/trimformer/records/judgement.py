@@ -33,11 +33,15 @@ class JudgedDepth(Frozen):
 
 
 class AtThreshold(Frozen):
-    """What a criterion costs at one threshold, means over seeds."""
+    """What a criterion answers at one threshold, and what that costs in Dice."""
 
+    answers: dict[int, Depth | None]
+    """By seed; None is inconclusive, and counts as the full depth."""
     regret: Finite
+    ci95: Interval | None
+    """Of the regret, over patients and seeds."""
     blocks: Finite
-    """That it answers; inconclusive counts as the full depth."""
+    """Mean of the answers."""
 
 
 class JudgedCriterion(Frozen):

@@ -107,4 +107,7 @@ def _by_threshold(name: str, choices: Mapping[int, DepthChoice], truth: Truth) -
 
 
 def _at_threshold(answers: Answers, truth: Truth) -> AtThreshold:
-    return AtThreshold(regret=float(truth.regret(answers).mean()), blocks=float(np.mean(truth.blocks(answers))))
+    regret = crossed_mean(truth.regret(answers))
+    return AtThreshold(
+        answers=dict(answers), regret=regret.mean, ci95=regret.ci95, blocks=float(np.mean(truth.blocks(answers)))
+    )
