@@ -62,7 +62,7 @@ def over_sweeps(sweeps: Sequence[JudgedSweep]) -> str:
 
 
 def _figures(found: Sequence[tuple[JudgedSweep, JudgedCriterion]]) -> dict[str, Any]:
-    regrets = [each.regret.mean or 0.0 for _, each in found]
+    regrets = [each.regret.mean for _, each in found]
     answers = [_mean_answer(sweep, each) for sweep, each in found]
     kept = [np.mean(list(each.kept.values())) for _, each in found]
     off = [each.blocks_off for _, each in found if each.blocks_off is not None]

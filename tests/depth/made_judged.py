@@ -7,7 +7,7 @@ Costs = dict[str, tuple[float, float]]
 
 
 def sweep(task: str, model: str, costs: Costs, own: str = "0.5") -> JudgedSweep:
-    nothing = Estimated(mean=None, ci95=None)
+    nothing = Estimated(mean=0, ci95=None)
     rule = JudgedCriterion(
         criterion="rule",
         answers={0: 1},
@@ -23,7 +23,7 @@ def sweep(task: str, model: str, costs: Costs, own: str = "0.5") -> JudgedSweep:
         seconds=None,
         cost=None,
         by_threshold={
-            key: AtThreshold(answers={0: 1}, regret=regret, ci95=None, blocks=blocks)
+            key: AtThreshold(answers={0: 1}, regret=Estimated(mean=regret, ci95=None), blocks=blocks)
             for key, (regret, blocks) in costs.items()
         },
     )

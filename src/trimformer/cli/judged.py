@@ -71,8 +71,6 @@ def _print_thresholds(judgement: "Judgement") -> None:
 
 
 def _number(estimate: "Estimated") -> str:
-    if estimate.mean is None:
-        return "-"
     bounds = "" if estimate.ci95 is None else f"\n{estimate.ci95[0]:.3f} to {estimate.ci95[1]:.3f}"
     return f"{estimate.mean:.3f}{bounds}".replace("-", "−")
 

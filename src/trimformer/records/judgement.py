@@ -12,9 +12,9 @@ Depth = Annotated[int, Field(ge=0)]
 
 
 class Estimated(Frozen):
-    """A mean over patients crossed with seeds, and its 95 % interval; None where there is no number."""
+    """A mean over patients crossed with seeds, and its 95 % interval; None where one patient tells none."""
 
-    mean: Finite | None
+    mean: Finite
     ci95: Interval | None
 
 
@@ -37,9 +37,7 @@ class AtThreshold(Frozen):
 
     answers: dict[int, Depth | None]
     """By seed; None is inconclusive, and counts as the full depth."""
-    regret: Finite
-    ci95: Interval | None
-    """Of the regret, over patients and seeds."""
+    regret: Estimated
     blocks: Finite
     """Mean of the answers."""
 

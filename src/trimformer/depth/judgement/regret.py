@@ -103,11 +103,9 @@ def _by_threshold(name: str, choices: Mapping[int, DepthChoice], truth: Truth) -
     shared = [key for key in of_seeds[0] if all(key in answers for answers in of_seeds)]
     told = {key: {seed: choices[seed].sensitivity[key] for seed in truth.scores.seeds} for key in shared}
     told.setdefault(CRITERIA[name].threshold_key, {seed: choices[seed].num_blocks for seed in truth.scores.seeds})
-    return {key: _at_threshold(answers, truth) for key, answers in told.items()}
-
-
-def _at_threshold(answers: Answers, truth: Truth) -> AtThreshold:
-    regret = crossed_mean(truth.regret(answers))
-    return AtThreshold(
-        answers=dict(answers), regret=regret.mean, ci95=regret.ci95, blocks=float(np.mean(truth.blocks(answers)))
-    )
+    return {
+        key: AtThreshold(
+            answers=answers, regret=_mean(truth.regret(answers)), blocks=float(np.mean(truth.blocks(answers)))
+        )
+        for key, answers in told.items()
+    }

@@ -72,4 +72,4 @@ def scores_of(sweep: Sweep, seeds: tuple[int, ...]) -> Scores:
 
 def estimated(estimate: MeanEstimate) -> Estimated:
     """A mean with its interval, as it is written down."""
-    return Estimated(mean=None if np.isnan(estimate.mean) else estimate.mean, ci95=estimate.ci95)
+    return Estimated(mean=estimate.mean, ci95=estimate.ci95)

@@ -66,11 +66,11 @@ def _badness(found: Sequence[ByThreshold], key: str) -> tuple[bool, float]:
 
 
 def _worst(found: Sequence[ByThreshold], key: str) -> float:
-    return max(each[key].regret for each in found)
+    return max(each[key].regret.mean for each in found)
 
 
 def _mean_regret(found: Sequence[ByThreshold], key: str) -> float:
-    return float(np.mean([each[key].regret for each in found]))
+    return float(np.mean([each[key].regret.mean for each in found]))
 
 
 def _mean_blocks(found: Sequence[ByThreshold], key: str) -> float:

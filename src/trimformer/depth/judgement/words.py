@@ -27,9 +27,8 @@ def numbers(estimate: Estimated) -> str:
         >>> numbers(Estimated(mean=0.004, ci95=(-0.001, 0.011)))
         '0.004 (95 % −0.001 to 0.011)'
     """
-    mean = "unknown" if estimate.mean is None else f"{estimate.mean:.3f}"
     bounds = "no interval" if estimate.ci95 is None else f"95 % {estimate.ci95[0]:.3f} to {estimate.ci95[1]:.3f}"
-    return f"{mean} ({bounds})".replace("-", "−")
+    return f"{estimate.mean:.3f} ({bounds})".replace("-", "−")
 
 
 def _regret(own: JudgedCriterion) -> str:

@@ -49,7 +49,7 @@ def _draw_dice(axes: Axes, sweep: JudgedSweep, margin: float) -> None:
         axes.plot([place + SPREAD] * len(seeds), seeds, "o", color=MODEL, markersize=3, alpha=0.45, markeredgewidth=0)
         if depth.dice.ci95 is not None:
             axes.plot([place, place], depth.dice.ci95, color=MODEL, linewidth=2, solid_capstyle="butt")
-    means = [np.nan if depth.dice.mean is None else depth.dice.mean for depth in sweep.depths]
+    means = [depth.dice.mean for depth in sweep.depths]
     axes.plot(range(len(means)), means, color=MODEL, linewidth=1.2, marker="_", markersize=9)
     if sweep.smallest_enough is not None:
         axes.axvline(_place(sweep, sweep.smallest_enough), color=TWIN, linewidth=1.2, linestyle=(0, (4, 2)))
