@@ -1,12 +1,14 @@
 """What every criterion of depth answered for the runs of a study, beside their Dice, as one table.
 
     trimformer study STUDY.toml --out FOLDER --only PATTERN
-    python examples/answers_together.py FOLDER... --ask PATTERN --out answers.csv --sensitivity at-thresholds.csv
+    python examples/answers_together.py FOLDER... --ask PATTERN --out answers.csv --sensitivity at-thresholds.csv --losses near-sighted.csv
 
 A line for each run that all criteria were asked about: its task, seed and number of blocks, the Dice of its selection
 and of its reported patients, how much the former still changed in the end, and the answers; "-" is inconclusive. Those
 of the pattern are asked as `trimformer study --judge` asks, where they were not yet. The second table holds what the
-criteria would answer at other thresholds, so that those can be fitted when the models are gone.
+criteria would answer at other thresholds, so that those can be fitted when the models are gone; the third, by how much
+the Dice of the selection patients changes where a block alone is made near-sighted, block by block: what `far-sighted`
+counts, with its 95 % interval over those patients.
 """
 
 import argparse
@@ -15,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from trimformer.cli.terminal import progress_bars
-from trimformer.depth.criteria.catalogue import CRITERIA
+from trimformer.depth.criteria.catalogue import CRITERIA, DEFAULT
 from trimformer.depth.judgement.answers import answers_of
 from trimformer.records.depth import read_choices
 from trimformer.records.errors import UserError
@@ -35,6 +37,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--ask", metavar="PATTERN", help="ask the finished runs of these names first: 'unetr-12-*'")
     parser.add_argument("--out", type=Path, help="write the table there as CSV")
     parser.add_argument("--sensitivity", type=Path, metavar="FILE", help="write the answers at other thresholds there")
+    parser.add_argument("--losses", type=Path, metavar="FILE", help="write what near-sighted blocks lose there")
     given = parser.parse_args(arguments)
     try:
         if given.ask is not None:
@@ -43,8 +46,9 @@ def main(arguments: list[str]) -> int:
         _refuse_none(runs)
         table = write_csv([dict(zip(COLUMNS, _row(run), strict=True)) for run in runs])
         at_thresholds = write_csv([row for run in runs for row in _at_thresholds(run)])
+        losses = write_csv([row for run in runs for row in _losses(run)])
         sys.stdout.write(table)
-        for file, content in ((given.out, table), (given.sensitivity, at_thresholds)):
+        for file, content in ((given.out, table), (given.sensitivity, at_thresholds), (given.losses, losses)):
             if file is not None:
                 write_text(file, content)
     except UserError as error:
@@ -101,6 +105,14 @@ def _at_thresholds(run: RunFolder) -> Iterator[dict[str, str]]:
     for name, choice in read_choices(run.criteria_file).items():
         for threshold, blocks in choice.sensitivity.items():
             yield about | {"criterion": name, "threshold": threshold, "blocks": _cell(blocks)}
+
+
+def _losses(run: RunFolder) -> Iterator[dict[str, str]]:
+    about = {"run": run.name, "dataset": run.experiment().data.dataset}
+    choice = read_choices(run.criteria_file).get(DEFAULT)
+    for row in [] if choice is None else choice.evidence["depths"]:
+        change = {name: f"{row[name]:.4f}" for name in ("mean", "low", "high")}
+        yield about | {"block": str(row["depth"] + 1), "patients": str(choice.evidence["patients"])} | change
 
 
 def _cell(value: object) -> str:

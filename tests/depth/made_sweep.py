@@ -39,6 +39,8 @@ DICE = {0: 0.60, 1: 0.80, 3: 0.81, 6: 0.79}
 PATIENTS, EPOCHS, SECONDS = 8, 9, 10.0
 SETTLED = [0.2, 0.6, 0.75, 0.79, 0.8, 0.8, 0.8, 0.8, 0.8]
 STILL_RISING = [0.2, 0.4, 0.5, 0.55, 0.6, 0.61, 0.62, 0.63, 0.64]
+LOSSES = [{"depth": depth, "passes": depth > 0, "mean": -0.2, "low": -0.3, "high": -0.1} for depth in range(2)]
+"""What every criterion is made to have looked at: two depths, or the blocks that follow them."""
 MEASURING = {
     "similarity": 1.0,
     "skipped_blocks": 3.6,
@@ -96,7 +98,7 @@ def choice(name: str, blocks: int | None) -> DepthChoice:
         num_blocks=blocks,
         reason="made",
         criterion=criterion.title,
-        evidence={"threshold": criterion.threshold, "gates": []},
+        evidence={"patients": 6, "threshold": criterion.threshold, "depths": LOSSES, "gates": []},
         sensitivity={"0.3": 0, "0.5": blocks} if name == DEFAULT else {},
     )
 

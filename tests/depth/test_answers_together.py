@@ -52,6 +52,20 @@ def test_answers_at_other_thresholds_outlive_the_models(example: ModuleType, tmp
     ]
 
 
+def test_what_near_sighted_blocks_lose_is_told_block_by_block(example: ModuleType, tmp_path: Path) -> None:
+    plan, file = made_study(tmp_path, {}), tmp_path / "near-sighted.csv"
+    changed = plan.folder / "runs" / "sweep-6-seed1" / "criteria.json"
+    changed.write_text(changed.read_text().replace("-0.2", "-0.12345", 1))  # far-sighted comes first
+    assert example.main([str(plan.folder), "--losses", str(file)]) == 0
+    assert file.read_text().splitlines() == [
+        "run,dataset,block,patients,mean,low,high",
+        "sweep-6-seed0,phantom,1,6,-0.2000,-0.3000,-0.1000",
+        "sweep-6-seed0,phantom,2,6,-0.2000,-0.3000,-0.1000",
+        "sweep-6-seed1,phantom,1,6,-0.1235,-0.3000,-0.1000",
+        "sweep-6-seed1,phantom,2,6,-0.2000,-0.3000,-0.1000",
+    ]
+
+
 def test_finished_runs_of_a_pattern_are_asked_first_and_it_is_seen(
     example: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
