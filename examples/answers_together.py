@@ -1,12 +1,12 @@
 """What every criterion of depth answered for the runs of a study, beside their Dice, as one table.
 
     trimformer study STUDY.toml --out FOLDER --only PATTERN
-    python examples/answers_together.py FOLDER... --ask PATTERN --out answers.csv --sensitivity at-thresholds.csv --losses near-sighted.csv
+    python examples/answers_together.py FOLDER... --ask PATTERN --out answers.csv
 
 A line for each run that all criteria were asked about: its task, seed and number of blocks, the Dice of its selection
 and of its reported patients, how much the former still changed in the end, and the answers; "-" is inconclusive. Those
-of the pattern are asked as `trimformer study --judge` asks, where they were not yet. The second table holds what the
-criteria would answer at other thresholds, so that those can be fitted when the models are gone; the third, by how much
+of the pattern are asked as `trimformer study --judge` asks, where they were not yet. `--sensitivity` writes what the
+criteria would answer at other thresholds, so that those can be fitted when the models are gone, `--losses` by how much
 the Dice of the selection patients changes where a block alone is made near-sighted, block by block: what `far-sighted`
 counts, with its 95 % interval over those patients.
 """

@@ -53,7 +53,7 @@ def test_seeds_become_one_row_and_a_foreign_dataset_is_refused(
 def test_a_margin_of_nothing_is_refused(trimformer: Command, runs: list[RunFolder]) -> None:
     code, _, complaint = trimformer("compare", runs[0].path, "--margin", "0")
     assert code == 2
-    assert "The margin is above 0" in complaint
+    assert "The margin is a Dice above 0 and below 1" in complaint
 
 
 def test_scores_counted_otherwise_stand_beside_the_evaluation(trimformer: Command, runs: list[RunFolder]) -> None:

@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,11 @@ from made_measures import profile
 
 from trimformer.compression.chosen_blocks import chosen_blocks
 from trimformer.data.catalogue import load_dataset
+from trimformer.depth.choose_run import choose_by_all
 from trimformer.depth.criteria.catalogue import CRITERIA, DEFAULT
 from trimformer.depth.run_measures import MeasuresOfRun
 from trimformer.records.depth import DepthChoice
+from trimformer.records.errors import NotWritableError
 from trimformer.records.far_sight import FarSight
 from trimformer.records.history import COLUMNS, write_history
 from trimformer.records.run_folder import RunFolder
@@ -31,7 +34,7 @@ def test_all_criteria_choose_and_what_is_cheap_is_measured(run: RunFolder, trimf
     code, printed, complaint = trimformer("choose", run.path, "--criterion", "all")
     assert code == 0, complaint
     assert all(f"{name}: " in printed for name in CRITERIA)
-    assert "Cannot say from 3 patients whether these data need a transformer" in printed
+    assert "Cannot say from 1 patient whether these data need a transformer" in " ".join(printed.split())
     choices = json.loads(run.criteria_file.read_text())
     assert list(choices) == list(CRITERIA)
     assert choices[DEFAULT] == json.loads(run.depth_file.read_text())
@@ -75,6 +78,47 @@ def test_without_a_profile_the_default_chooses_and_the_rule_says_what_to_run(
     code, _, complaint = trimformer("choose", bare.path)
     assert code == 0, complaint
     assert DepthChoice.load(bare.depth_file).criterion == CRITERIA[DEFAULT].title
+
+
+def test_a_criterion_that_cannot_be_asked_stops_no_other_the_default_included(
+    run: RunFolder, trained_run: RunFolder, tmp_path: Path, trimformer: Any
+) -> None:
+    profiled = RunFolder(shutil.copytree(run.path, tmp_path / "profiled"))
+    for file in (profiled.weights_file, profiled.far_sight_file, profiled.depth_file):
+        file.unlink(missing_ok=True)
+    code, printed, complaint = trimformer("choose", profiled.path, "--criterion", "all")
+    assert code == 0, complaint
+    choices = json.loads(profiled.criteria_file.read_text())
+    assert (choices[DEFAULT]["status"], choices["rule"]["num_blocks"]) == ("inconclusive", 2)
+    assert DepthChoice.load(profiled.depth_file).num_blocks is None
+    assert f"{DEFAULT}: " in printed
+    bare = RunFolder(shutil.copytree(trained_run.path, tmp_path / "bare"))
+    bare.weights_file.unlink()
+    code, _, complaint = trimformer("choose", bare.path, "--criterion", "all")
+    assert code == 2, complaint
+    assert not bare.criteria_file.exists()
+
+
+def test_a_full_disk_is_no_inconclusive_criterion(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> DepthChoice:
+        raise NotWritableError("depth.json", "no space")
+
+    monkeypatch.setitem(CRITERIA, "cka", replace(CRITERIA["cka"], decide=full))
+    with pytest.raises(NotWritableError):
+        choose_by_all(run)
+
+
+@pytest.mark.parametrize("options", [[], ["--criterion", "fixed"], ["--criterion", "all"], ["--verify"]])
+def test_a_run_without_blocks_has_no_depth_to_choose(
+    options: list[str], trained_run: RunFolder, tmp_path: Path, trimformer: Any
+) -> None:
+    bare = RunFolder(shutil.copytree(trained_run.path, tmp_path / "bare"))
+    text = bare.experiment_file.read_text()
+    bare.experiment_file.write_text(text.replace("num_blocks = 2", "num_blocks = 0"))
+    code, _, complaint = trimformer("choose", bare.path, *options)
+    assert code == 2
+    assert "A depth is chosen of a model with blocks" in complaint
+    assert not bare.depth_file.exists()
 
 
 def test_the_receptive_field_is_only_read(trained_run: RunFolder) -> None:

@@ -105,12 +105,15 @@ def test_fewer_than_six_patients_are_inconclusive_and_those_without_a_number_do_
         "inconclusive",
         "Too few patients: 5 patients with foreground, needed 6.",
     )
+    assert set(few.sensitivity.values()) == {None}, "other thresholds have no more patients"
     gap = with_attention("distance_ratio", [0.9] * 4)
     gap.profile.model["foreground/distance_ratio"][:2] = np.nan
     choice = CRITERIA["distance"].choose(gap)
     assert (choice.evidence["patients"], choice.num_blocks) == (PATIENTS - 2, 1)
     gap.profile.model["foreground/distance_ratio"][:] = np.nan
-    assert CRITERIA["distance"].choose(gap).evidence["gates"][0]["passed"] is False
+    nothing = CRITERIA["distance"].choose(gap)
+    assert nothing.evidence["gates"][0]["passed"] is False
+    assert nothing.reason.startswith("No patient has such a number")
 
 
 def test_an_unknown_criterion_is_refused_with_the_names_that_are_known() -> None:

@@ -4,18 +4,22 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from made_sweep import DICE, STILL_RISING, STUDY, choice, made_study, write_learning
+from made_sweep import DICE, STILL_RISING, STUDY, choice, made_evaluation, made_study, write_learning
 
 from trimformer.cli.judged import print_judgement
 from trimformer.depth.criteria.catalogue import CRITERIA
 from trimformer.depth.judgement.answers import answers_of
 from trimformer.depth.judgement.judge import judge_study
-from trimformer.depth.judgement.measure import read_seconds
+from trimformer.depth.judgement.measure import measure_missing, read_seconds
 from trimformer.depth.judgement.sweep import sweeps_of
+from trimformer.depth.run_measures import MeasuresOfRun
 from trimformer.records.errors import UserError
+from trimformer.records.far_sight import FarSight
 from trimformer.records.judgement import JudgedCriterion, JudgedSweep, Judgement
+from trimformer.records.progress import silent
 from trimformer.records.run_folder import RunFolder
 from trimformer.records.study import read_study
 from trimformer.report.judgement.figure import judgement_figure
@@ -155,7 +159,10 @@ def test_few_patients_are_not_judged_as_if_they_were_many(tmp_path: Path) -> Non
     assert sweep.smallest_enough is None
     assert of(sweep, "far-sighted").blocks_off is None
     assert of(sweep, "far-sighted").chance_enough is None
-    assert "Which depth is enough cannot be said from so few patients." in sweep.verdict
+    assert sweep.verdict == (
+        "far-sighted: regret 0.000. From so few patients nothing is excluded, which depth is enough cannot be said, "
+        "and no criterion is shown to choose better or worse."
+    )
 
 
 def test_a_sweep_whose_files_are_damaged_says_so_and_a_study_without_depths_is_refused(tmp_path: Path) -> None:
@@ -163,8 +170,39 @@ def test_a_sweep_whose_files_are_damaged_says_so_and_a_study_without_depths_is_r
     (tmp_path / "out" / "runs" / "sweep-6-seed1" / "criteria.json").write_text('{"far-sighted": 3}')
     (sweep,) = judge_study(plan).sweeps
     assert sweep.verdict.startswith("Cannot be judged: The file must hold the choices of criteria")
-    with pytest.raises(UserError, match="no two depths in made"):
+    assert not sweep.verdict.endswith("..")
+    RunFolder(tmp_path / "out" / "runs" / "sweep-3-seed1").history_file.unlink()
+    (sweep,) = judge_study(plan).sweeps
+    assert (sweep.seeds, [run.run for run in sweep.excluded]) == ((0,), ["sweep-3-seed1"])
+    assert "history.csv" in sweep.excluded[0].reason
+    with pytest.raises(UserError, match="no two depths among the runs of made"):
         judge_study(type(plan)(plan.study, plan.folder, plan.jobs[-2:], ()))
+
+
+def test_a_model_that_finds_nothing_is_not_held_against_itself(tmp_path: Path) -> None:
+    plan = made_study(tmp_path, {})
+    for job in plan.jobs:
+        made_evaluation(0.0, 1).save(RunFolder(job.folder).evaluation_file)
+    (sweep,) = judge_study(plan).sweeps
+    assert sweep.verdict == "Cannot be judged: the full depth finds nothing, its Dice is 0 of every patient."
+
+
+def test_riddles_whose_hops_are_left_out_are_those_of_one_hop_and_a_repeated_run_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "twice.toml"
+    unsaid = STUDY.replace("hops = 1\n", "") + '[[run]]\nname = "again"\ndata.hops = 1\nmodel.num_blocks = [0, 1]\n'
+    file.write_text(unsaid)
+    sweeps, left_out = sweeps_of(plan_study(read_study(file), tmp_path / "out").jobs)
+    assert [(sweep.task, sweep.hops, sweep.depths) for sweep in sweeps] == [("phantom, hops 1", 1, (0, 1, 3, 6))]
+    assert {run.run: run.reason for run in left_out}["again-1-seed0"] == "the same settings as sweep-1-seed0"
+
+
+def test_a_study_without_depths_is_not_trained_to_be_judged(tmp_path: Path, trimformer: Any) -> None:
+    file = tmp_path / "made.toml"
+    file.write_text(STUDY)
+    code, _, complaint = trimformer("study", file, "--out", tmp_path / "out", "--only", "unet-*", "--judge")
+    assert code == 2
+    assert "no two depths among the runs of made that were asked for" in complaint
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_judgement_reads_back_and_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -205,3 +243,17 @@ def test_a_run_is_measured_once_and_asked_once(trained_run: RunFolder, tmp_path:
     choices["cka"] = choice("cka", 1).model_dump(mode="json") | {"evidence": {"threshold": 0.1, "gates": []}}
     run.criteria_file.write_text(json.dumps(choices))
     assert answers_of(run) == answers, "another version's thresholds are asked again"
+    measured = FarSight.load(run.far_sight_file)
+    replace(measured, patient_ids=("other", *measured.patient_ids[1:])).save(run.far_sight_file)
+    asked = run.criteria_file.stat().st_mtime_ns
+    answers_of(run)
+    assert run.criteria_file.stat().st_mtime_ns > asked, "what was measured again is asked again"
+
+
+def test_what_was_measured_before_is_not_measured_over(trained_run: RunFolder, tmp_path: Path) -> None:
+    run = RunFolder(shutil.copytree(trained_run.path, tmp_path / "run"))
+    assert MeasuresOfRun(run).similarity.patient_ids
+    before = [file.read_bytes() for file in run.measure_files("similarity")]
+    measure_missing(run, silent)
+    assert [file.read_bytes() for file in run.measure_files("similarity")] == before
+    assert run.profile_file.exists()

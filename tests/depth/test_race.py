@@ -22,6 +22,7 @@ from trimformer.metrics.paired import paired_difference
 from trimformer.records.depth import DepthChoice
 from trimformer.records.errors import UserError
 from trimformer.records.experiment import Experiment
+from trimformer.records.history import COLUMNS, write_history
 from trimformer.records.run_folder import RunFolder
 from trimformer.training import train
 
@@ -121,13 +122,28 @@ def test_operations_of_an_epoch_are_counted_at_every_depth(trained_run: RunFolde
 def test_a_margin_of_nothing_is_refused_and_one_judge_is_not_enough(
     trained_run: RunFolder, tmp_path: Path, trimformer: Any
 ) -> None:
-    with pytest.raises(UserError, match="margin is above 0"):
-        race(trained_run, "fixed", margin=0.0)
+    for nonsense in (0.0, 2.0, float("inf"), float("nan")):
+        with pytest.raises(UserError, match="margin is a Dice above 0 and below 1"):
+            race(trained_run, "fixed", margin=nonsense)
     run = RunFolder(shutil.copytree(trained_run.path, tmp_path / "run"))
     code, printed, _ = trimformer("choose", run.path, "--verify", "--criterion", "fixed")
     assert code == 0
     assert "Cannot say from 1 patient whether" in printed
     assert not run.race.exists()
+
+
+def test_a_model_that_finds_nothing_is_not_raced(trained_run: RunFolder, tmp_path: Path, trimformer: Any) -> None:
+    run = RunFolder(shutil.copytree(trained_run.path, tmp_path / "run"))
+    write_history(run.history_file, [dict.fromkeys(COLUMNS, 0.0) for _ in range(9)])
+    code, _, complaint = trimformer("choose", run.path, "--verify", "--criterion", "fixed")
+    assert code == 2
+    assert "A race begins from a model that has learnt something" in complaint
+
+
+def test_what_has_to_be_known_of_the_run_stands_behind_the_verdict() -> None:
+    choice = answer(PROPOSAL, [one_round({0: 0.0, 12: 0.0})], COSTS, MARGIN, "The model was still learning.")
+    assert choice.verdict.startswith("These data need no transformer")
+    assert choice.verdict.endswith("from inherited weights). The model was still learning.")
 
 
 @pytest.mark.parametrize(

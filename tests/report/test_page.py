@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,7 @@ from made_comparison import make_choice, make_results, make_row, write_compariso
 
 from trimformer.records.errors import UserError
 from trimformer.report.page import flatten, render_page, write_report
-from trimformer.report.sources import ModelSources, Sources
+from trimformer.report.sources import ModelSources, Sources, read_sources
 
 HOSTILE = '<script>alert("x")</script> & $y$'
 
@@ -35,6 +36,15 @@ def test_a_whole_comparison_becomes_a_page_with_tables_and_figures(tmp_path: Pat
         f"{name}.{kind}" for name in figures for kind in ("png", "svg")
     }
     assert {file.name for file in (tmp_path / "tables").iterdir()} == {"models.csv", "models.md", "models.tex"}
+
+
+def test_a_network_whose_tokens_have_no_known_places_has_a_page_as_well(tmp_path: Path) -> None:
+    write_comparison(tmp_path)
+    sources = read_sources(tmp_path)
+    assert sources.profile is not None
+    assert " heads over 14 × 14 patches." in render_page(sources, {})
+    placeless = replace(sources.profile, grid_size=(), example={})
+    assert " heads. Two lines" in render_page(replace(sources, profile=placeless), {})
 
 
 def test_a_comparison_without_runs_says_what_is_missing(tmp_path: Path) -> None:

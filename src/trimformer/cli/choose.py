@@ -149,7 +149,9 @@ def _cost(cost: dict[str, Any]) -> str:
 
 
 def _sensitivity(choice: "DepthChoice") -> str:
-    return ", ".join(f"{threshold}: {depth}" for threshold, depth in choice.sensitivity.items())
+    return ", ".join(
+        f"{threshold}: {'-' if depth is None else depth}" for threshold, depth in choice.sensitivity.items()
+    )
 
 
 def _word(passed: bool | None) -> str:

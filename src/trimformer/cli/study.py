@@ -76,6 +76,10 @@ def study(  # noqa: PLR0917 - options, which are typed by name
     from trimformer.study.plan import plan_study
 
     plan = plan_study(read, folder, overrides=changes or (), roots=roots, only=only)
+    if judge:
+        from trimformer.depth.judgement.judge import sweeps_to_judge
+
+        sweeps_to_judge(plan)  # before anything is trained
     if dry_run:
         _estimate(plan, json)
     else:

@@ -1,12 +1,13 @@
 """The depth of a trained run, chosen from what was measured of it and written into its folder."""
 
 from trimformer.depth.criteria.catalogue import CRITERIA, DEFAULT, criterion_named
+from trimformer.depth.criteria.criterion import Criterion
 from trimformer.depth.run_measures import MeasuresOfRun
 from trimformer.depth.verdict import still_learning, unraced
 from trimformer.records.depth import DepthChoice
-from trimformer.records.errors import UserError
+from trimformer.records.errors import NotWritableError, UserError
 from trimformer.records.files import write_json
-from trimformer.records.history import change_over_last_third, read_history
+from trimformer.records.history import last_change
 from trimformer.records.progress import Progress, silent
 from trimformer.records.run_folder import RunFolder
 
@@ -28,38 +29,38 @@ def choose_by_all(run: RunFolder, progress: Progress = silent) -> dict[str, Dept
     A criterion that cannot read what it needs is inconclusive, and its reason says why.
 
     Raises:
-        UserError: The default criterion cannot read what it needs.
+        UserError: The model has no block, or no criterion at all can read what it needs.
+        NotWritableError: The disk is full or the folder cannot be written.
     """
-    measures = MeasuresOfRun(run, progress)
-    choices = {name: _told(_answer(name, measures), run) for name in CRITERIA}
+    measures, problems = MeasuresOfRun(run, progress), dict[str, UserError]()
+    choices = {}
+    for name, criterion in CRITERIA.items():
+        try:
+            choice = criterion.choose(measures)
+        except NotWritableError:
+            raise
+        except UserError as error:
+            choice, problems[name] = _inconclusive(criterion, error), error
+        choices[name] = _told(choice, run)
+    if all(name in problems for name, criterion in CRITERIA.items() if criterion.reads):
+        raise problems[DEFAULT]
     write_json(run.criteria_file, {name: choice.model_dump(mode="json") for name, choice in choices.items()})
     choices[DEFAULT].save(run.depth_file)
     return choices
 
 
-def _answer(name: str, measures: MeasuresOfRun) -> DepthChoice:
-    criterion = CRITERIA[name]
-    try:
-        return criterion.choose(measures)
-    except UserError as error:
-        if name == DEFAULT:
-            raise
-        return DepthChoice(
-            status="inconclusive",
-            num_blocks=None,
-            reason=str(error),
-            criterion=criterion.title,
-            evidence={"threshold": criterion.threshold, "gates": []},
-            sensitivity={},
-        )
+def _inconclusive(criterion: Criterion, error: UserError) -> DepthChoice:
+    return DepthChoice(
+        status="inconclusive",
+        num_blocks=None,
+        reason=str(error),
+        criterion=criterion.title,
+        evidence={"threshold": criterion.threshold, "gates": []},
+        sensitivity={},
+    )
 
 
 def _told(choice: DepthChoice, run: RunFolder) -> DepthChoice:
-    said = (unraced(choice.evidence.get("patients")), still_learning(_last_change(run)))
+    judges = len(run.manifest_of_data()["selection"]) if run.manifest_file.is_file() else None
+    said = (unraced(judges), still_learning(last_change(run.history_file)))
     return choice.model_copy(update={"verdict": " ".join(filter(None, said))})
-
-
-def _last_change(run: RunFolder) -> float | None:
-    if not run.history_file.is_file():
-        return None
-    return change_over_last_third(read_history(run.history_file)["selection_dice"])

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from trimformer.depth.criteria.criterion import ModelMeasures
+from trimformer.records.errors import UserError
 from trimformer.records.far_sight import FarSight
 from trimformer.records.patient_measures import PatientMeasures
 from trimformer.records.profile import AttentionProfile
@@ -28,10 +29,17 @@ class MeasuresOfRun(ModelMeasures):
 
     @cached_property
     def num_blocks(self) -> int:
-        """Blocks of the run's model."""
+        """Blocks of the run's model.
+
+        Raises:
+            UserError: It has none, or they cannot be found in a network that is not ours.
+        """
         from trimformer.compression.compress import own_blocks
 
-        return len(own_blocks(self.run))
+        blocks = own_blocks(self.run)
+        if not blocks:
+            raise UserError("A depth is chosen of a model with blocks", f"none in {self.run.path}", "Give such a run.")
+        return len(blocks)
 
     @cached_property
     def profile(self) -> AttentionProfile:

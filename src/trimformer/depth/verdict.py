@@ -7,7 +7,11 @@ from trimformer.records.history import has_settled
 
 
 def unraced(num_patients: int | None) -> str:
-    """The verdict where no other depth was trained: what a model looks at does not show what its Dice would be."""
+    """The verdict where no other depth was trained: what a model looks at does not show what its Dice would be.
+
+    Args:
+        num_patients: Selection patients, who could judge; None where nobody knows.
+    """
     patients = "" if num_patients is None else f" from {patients_in_words(num_patients)}"
     return (
         f"Cannot say{patients} whether these data need a transformer: no other depth was trained. "
@@ -48,9 +52,17 @@ def raced(found: Mapping[int, Verdict], full: int, num_patients: int, terms: str
     least = full if enough is None else enough
     fewer = sorted(depth for depth in found if depth < least)
     if least > 1 and fewer and all(found[depth] == "inferior" for depth in fewer):
-        return f"More blocks help: {' and '.join(map(str, fewer))} are inferior to {full} {on}."
+        return _more_help(fewer, least, full, on)
     fewer_are = "none is" if least == 1 else f"fewer than {least} blocks are"
     return f"Cannot say from {patients_in_words(num_patients)} whether {fewer_are} enough ({terms})."
+
+
+def _more_help(inferior: list[int], least: int, full: int, on: str) -> str:
+    """All raced depths below `least` are inferior; where one block is not among them, nobody knows that of it."""
+    if inferior == [0]:
+        between = "1 was" if least == 2 else f"1 to {least - 1} were"
+        return f"Blocks help: 0 is inferior to {full}; {between} not raced {on}."
+    return f"More blocks help: {' and '.join(map(str, inferior))} are inferior to {full} {on}."
 
 
 def smallest_not_inferior(found: Mapping[int, Verdict]) -> int | None:

@@ -47,7 +47,7 @@ def compare(
 
     Raises:
         UserError: Two runs have different data or splits, one has seen the patients that it is judged on, one has no
-            weights, or the margin is not above 0.
+            weights, or the margin is not between 0 and 1.
     """
     refuse_margin(margin)
     rows = rows_of(candidates, folder)
@@ -86,10 +86,11 @@ def refuse_margin(margin: float) -> None:
     """Check that a loss of Dice that does not matter is one.
 
     Raises:
-        UserError: It is not above 0.
+        UserError: It is not between 0 and 1, which is all the Dice there is.
     """
-    if not margin > 0:
-        raise UserError("The margin is above 0", margin, "Give the loss of Dice that does not matter, such as 0.02.")
+    if not 0 < margin < 1:
+        next_step = "Give the loss of Dice that does not matter, such as 0.02."
+        raise UserError("The margin is a Dice above 0 and below 1", margin, next_step)
 
 
 def _evaluations(rows: Sequence[Row], progress: Progress) -> list[dict[int, Evaluation]]:

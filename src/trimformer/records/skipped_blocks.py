@@ -9,7 +9,7 @@ from trimformer.records.errors import UserError
 from trimformer.records.files import read_json, write_json
 from trimformer.records.intervals import as_lists, change_in_words, mean_interval, summarise_patients
 
-NEXT_STEP = "Measure that run again with its blocks skipped."
+NEXT_STEP = "Delete that file: trimformer choose measures it again."
 
 WORTH_TELLING = 0.01
 """A smaller loss of Dice counts as none in the words."""

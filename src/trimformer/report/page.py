@@ -128,6 +128,7 @@ def render_page(sources: Sources, charts: Mapping[str, Chart], volumes: str | No
         sensitivity=evidence.sensitivity(choice) if choice else [],
         profile=sources.profile,
         profiled=sources.profiled,
+        chosen_for=sources.chosen_for,
         explorer=sources.explorer,
         attention=attention_gallery(sources.profile) if sources.profile else None,
         patients=patient_galleries(sources.models, labels),

@@ -1,6 +1,7 @@
 """What a page is made from: the comparison and whatever its runs have written down."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,13 +38,14 @@ class ModelSources:
 
 @dataclass(frozen=True)
 class Sources:
-    """Everything the page shows; `profile` and `explorer` are those of the model named `profiled`."""
+    """Everything the page shows: `profile` and `explorer` of the model named `profiled`, `depth` of `chosen_for`."""
 
     results: Results
     models: tuple[ModelSources, ...]
     profile: AttentionProfile | None
     depth: DepthChoice | None
     profiled: str | None = None
+    chosen_for: str | None = None
     explorer: str | None = None
     """Where its page lies, seen from the folder of the comparison."""
 
@@ -62,9 +64,24 @@ def read_sources(folder: Path) -> Sources:
         for row, run in zip(results.models, runs, strict=True)
         if run and run.profile_file.is_file() and run.profile_arrays.is_file()
     )
-    choices = (DepthChoice.load(run.depth_file) for run in runs if run and run.depth_file.is_file())
     profile, profiled, explorer = next(profiles, (None, None, None))
-    return Sources(results, models, profile, next(choices, None), profiled, explorer)
+    depth, chosen_for = _choice(results, runs, profiled)
+    return Sources(results, models, profile, depth, profiled, chosen_for, explorer)
+
+
+def _choice(
+    results: Results, runs: Sequence[RunFolder | None], profiled: str | None
+) -> tuple[DepthChoice | None, str | None]:
+    """That of the profiled model, so that it stands beside what it was made from, or else the first; and its model."""
+    chosen = {
+        row.name: run.depth_file
+        for row, run in zip(results.models, runs, strict=True)
+        if run and run.depth_file.is_file()
+    }
+    if not chosen:
+        return None, None
+    name = profiled if profiled in chosen else next(iter(chosen))
+    return DepthChoice.load(chosen[name]), name
 
 
 def read_figures(folder: Path) -> Sources:

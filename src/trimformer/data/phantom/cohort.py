@@ -31,7 +31,7 @@ def find_phantom(settings: DataSettings) -> Layout:
     Raises:
         UserError: The patients are too few for three sides.
     """
-    hops = HOPS if settings.hops is None else settings.hops
+    hops = hops_of(settings)
     num_patients = NUM_PATIENTS if settings.num_patients is None else settings.num_patients
     patient_ids = [f"hops-{hops}-{index:03d}" for index in range(num_patients)]
 
@@ -51,6 +51,11 @@ def find_phantom(settings: DataSettings) -> Layout:
         read=read,
         listed=cohort_sides(patient_ids, settings),
     )
+
+
+def hops_of(settings: DataSettings) -> int:
+    """How many hops the riddles of these settings take at most."""
+    return HOPS if settings.hops is None else settings.hops
 
 
 def refuse_other_hops(layout_name: str, settings: DataSettings) -> None:

@@ -83,19 +83,27 @@ def counting(curve_of: Callable[[ModelMeasures], Curve], passes: Passes) -> Deci
 
 def _deciding(curve_of: Callable[[ModelMeasures], Curve], passes: Passes, answer: Answer, reason: Reason) -> Decide:
     def decide(measures: ModelMeasures, criterion: Criterion) -> DepthChoice:
-        curve, num_blocks = curve_of(measures), measures.num_blocks
+        num_blocks, curve = measures.num_blocks, curve_of(measures)
         found, gate = answer(curve, num_blocks, criterion.threshold), patients_gate(curve.num_patients)
         chosen = found if gate.passed else None
         return DepthChoice(
             status="inconclusive" if chosen is None else "chosen",
             num_blocks=chosen,
-            reason=reason(curve, found, criterion) if gate.passed else f"Too few patients: {gate.detail}.",
+            reason=reason(curve, found, criterion) if gate.passed else _too_few(curve, gate),
             criterion=criterion.title,
             evidence=_document(curve, passes, gate, criterion),
-            sensitivity={f"{value:g}": answer(curve, num_blocks, value) for value in criterion.others},
+            sensitivity={
+                f"{value:g}": answer(curve, num_blocks, value) if gate.passed else None for value in criterion.others
+            },
         )
 
     return decide
+
+
+def _too_few(curve: Curve, gate: Gate) -> str:
+    if curve.num_patients == 0:
+        return "No patient has such a number: none has foreground, or it cannot be measured of this attention."
+    return f"Too few patients: {gate.detail}."
 
 
 def _not_passing(curve: Curve, passes: Passes, threshold: float) -> list[tuple[int, Estimate]]:

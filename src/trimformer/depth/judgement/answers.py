@@ -1,8 +1,8 @@
-"""What every criterion answers for a run: asked once, and kept in its folder."""
+"""What every criterion answers for a run: asked once, kept in its folder, and asked again when it is measured again."""
 
 from trimformer.depth.choose_run import choose_by_all
 from trimformer.depth.criteria.catalogue import CRITERIA
-from trimformer.depth.judgement.measure import is_measured, measure_missing
+from trimformer.depth.judgement.measure import is_measured, last_measured, measure_missing
 from trimformer.records.depth import DepthChoice, read_choices
 from trimformer.records.progress import Progress, silent
 from trimformer.records.run_folder import RunFolder
@@ -17,7 +17,9 @@ def answers_of(run: RunFolder, progress: Progress = silent) -> dict[str, DepthCh
     if not is_measured(run):
         measure_missing(run, progress)
         return choose_by_all(run, progress)
-    kept = read_choices(run.criteria_file) if run.criteria_file.exists() else {}
+    file = run.criteria_file
+    is_newer = file.exists() and file.stat().st_mtime_ns >= last_measured(run)
+    kept = read_choices(file) if is_newer else {}
     return kept if _are_of_this_catalogue(kept) else choose_by_all(run, progress)
 
 

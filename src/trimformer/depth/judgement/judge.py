@@ -17,7 +17,7 @@ from trimformer.depth.judgement.words import verdict_in_words
 from trimformer.evaluation.compare import MARGIN, refuse_margin
 from trimformer.records.depth import DepthChoice
 from trimformer.records.errors import UserError
-from trimformer.records.judgement import JudgedCriterion, JudgedSweep, Judgement
+from trimformer.records.judgement import ExcludedRun, JudgedCriterion, JudgedSweep, Judgement
 from trimformer.records.progress import Progress, silent
 from trimformer.study.plan import Plan
 
@@ -40,16 +40,10 @@ def judge_study(
         progress: Told while something is measured.
 
     Raises:
-        UserError: The study has no sweep of depths, or the margin is not above 0.
+        UserError: The study has no sweep of depths, or the margin is not between 0 and 1.
     """
     refuse_margin(margin)
-    sweeps, left_out = sweeps_of([job for job in plan.jobs if job.name in plan.selected])
-    if not sweeps:
-        raise UserError(
-            "A study is judged whose runs differ in model.num_blocks",
-            f"no two depths in {plan.study}",
-            "Give model.num_blocks a list: docs/judging.md.",
-        )
+    sweeps, left_out = sweeps_to_judge(plan)
     judged = [_judged(sweep, usable(sweep, keep_undertrained), margin, progress) for sweep in sweeps]
     return Judgement(
         study=plan.study,
@@ -61,6 +55,22 @@ def judge_study(
     )
 
 
+def sweeps_to_judge(plan: Plan) -> tuple[list[Sweep], list[ExcludedRun]]:
+    """The sweeps among the selected runs, done or not, and the runs that are in none.
+
+    Raises:
+        UserError: There is no sweep.
+    """
+    sweeps, left_out = sweeps_of([job for job in plan.jobs if job.name in plan.selected])
+    if not sweeps:
+        raise UserError(
+            "A study is judged whose runs differ in model.num_blocks",
+            f"no two depths among the runs of {plan.study} that were asked for",
+            "Give model.num_blocks a list: docs/judging.md.",
+        )
+    return sweeps, left_out
+
+
 def _judged(sweep: Sweep, seeds: Usable, margin: float, progress: Progress) -> JudgedSweep:
     """The sweep, or why it cannot be judged: one that cannot stops no other."""
     if not seeds.seeds:
@@ -69,6 +79,8 @@ def _judged(sweep: Sweep, seeds: Usable, margin: float, progress: Progress) -> J
         scores = scores_of(sweep, seeds.seeds)
         if scores.patients == 0:
             return _unjudged(sweep, seeds, "no patient has a Dice in all runs")
+        if not scores.full.any():
+            return _unjudged(sweep, seeds, "the full depth finds nothing, its Dice is 0 of every patient")
         return _with_figures(sweep, seeds, scores, margin, progress)
     except UserError as error:
         return _unjudged(sweep, seeds, str(error))
@@ -83,14 +95,13 @@ def _unjudged(sweep: Sweep, seeds: Usable, why: str) -> JudgedSweep:
         patients=0,
         excluded=seeds.excluded,
         notes=seeds.notes,
-        verdict=f"Cannot be judged: {why}.",
+        verdict=f"Cannot be judged: {why.rstrip('.')}.",
     )
 
 
 def _with_figures(sweep: Sweep, seeds: Usable, scores: Scores, margin: float, progress: Progress) -> JudgedSweep:
     depths = judged_depths(scores, margin)
-    hops = sweep.experiment.data.hops
-    truth = Truth(scores, depths, None if hops is None else needed_blocks(hops))
+    truth = Truth(scores, depths, None if sweep.hops is None else needed_blocks(sweep.hops))
     criteria = _criteria(sweep, truth, progress)
     return JudgedSweep(
         name=sweep.name,

@@ -47,6 +47,12 @@ def is_measured(run: RunFolder) -> bool:
     return set(_measures(run)) <= set(read_seconds(run))
 
 
+def last_measured(run: RunFolder) -> int:
+    """When the newest of what criteria read was written, in nanoseconds; 0 where nothing is there."""
+    files = [file for files, _ in _measures(run).values() for file in files if file.exists()]
+    return max((file.stat().st_mtime_ns for file in files), default=0)
+
+
 def read_seconds(run: RunFolder) -> dict[str, float | None]:
     """How long each measure took, loading included; None where it was there before.
 
@@ -100,7 +106,9 @@ def _skipped_blocks(run: RunFolder, progress: Progress) -> object:
 def _profile(run: RunFolder, progress: Progress) -> object:
     from trimformer.attention.run_measures import measure_run
 
-    return measure_run(run, slices=SLICES, field_slices=0, progress=progress).save(run)
+    measured = measure_run(run, slices=SLICES, field_slices=0, progress=progress)
+    missing = {name: found for name, found in measured.measures.items() if not run.measure_files(name)[0].exists()}
+    return replace(measured, measures=missing).save(run)
 
 
 def _receptive_field(run: RunFolder, progress: Progress) -> None:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from trimformer.data.phantom.cohort import hops_of
 from trimformer.records.experiment import Experiment
 from trimformer.records.judgement import ExcludedRun
 from trimformer.records.run_folder import RunFolder
@@ -43,8 +44,13 @@ class Sweep:
     @property
     def task(self) -> str:
         """The dataset; of the phantom with its hops, since each number of them is a task of its own."""
-        data = self.experiment.data
-        return data.dataset if data.hops is None else f"{data.dataset}, hops {data.hops}"
+        dataset = self.experiment.data.dataset
+        return dataset if self.hops is None else f"{dataset}, hops {self.hops}"
+
+    @property
+    def hops(self) -> int | None:
+        """Of the phantom's riddles; None of other data."""
+        return _hops(self.experiment)
 
     @property
     def model(self) -> str:
@@ -69,13 +75,26 @@ def sweeps_of(jobs: Sequence[Job]) -> tuple[list[Sweep], list[ExcludedRun]]:
         else:
             groups.setdefault(_all_but_depth_and_seed(job.experiment, needs), []).append(job)
     sweeps = []
-    for group in groups.values():
+    for runs in groups.values():
+        group, again = _once(runs)
+        left_out += again
         grid = _grid(group)
         if len(grid) < 2:
             left_out += [ExcludedRun(run=job.name, reason="one depth is no sweep") for job in group]
         else:
             sweeps.append(Sweep(_common_name(group), grid))
     return sweeps, left_out
+
+
+def _once(jobs: Sequence[Job]) -> tuple[list[Job], list[ExcludedRun]]:
+    """The first run of every depth and seed, and those that repeat one."""
+    firsts: dict[tuple[int | None, int], Job] = {}
+    again = []
+    for job in jobs:
+        first = firsts.setdefault(_depth_and_seed(job), job)
+        if first is not job:
+            again.append(ExcludedRun(run=job.name, reason=f"the same settings as {first.name}"))
+    return list(firsts.values()), again
 
 
 def _no_part_of_a_sweep(job: Job, needs: Sequence[Job]) -> str | None:
@@ -92,11 +111,16 @@ def _depth_and_seed(job: Job) -> tuple[int | None, int]:
 def _all_but_depth_and_seed(experiment: Experiment, needs: Sequence[Job]) -> str:
     """As one text, in which the run that it begins from goes by its name without depth and seed too."""
     document = experiment.model_dump(mode="json", exclude={"name", "seed", "tracking"})
+    document["data"]["hops"] = _hops(experiment)
     model = document["model"]
     del model["num_blocks"]
     begins = {str(other.folder.absolute()): _common_name([other]) for other in needs}
     model["weights"] = begins.get(model["weights"], model["weights"])
     return json.dumps(document, sort_keys=True)
+
+
+def _hops(experiment: Experiment) -> int | None:
+    return hops_of(experiment.data) if experiment.data.dataset == "phantom" else None
 
 
 def _grid(jobs: Iterable[Job]) -> Grid:

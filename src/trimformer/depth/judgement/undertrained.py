@@ -1,5 +1,7 @@
 """Which runs had not finished learning: what they score says little about their depth."""
 
+import numpy as np
+
 from trimformer.records.history import change_over_last_third, has_settled, read_history
 from trimformer.records.run_folder import RunFolder
 
@@ -13,7 +15,9 @@ def undertrained(run: RunFolder) -> tuple[str | None, str | None]:
     dice = read_history(run.history_file)["selection_dice"]
     change = change_over_last_third(dice)
     if change is None:
-        return None, f"whether it had settled cannot be told from {dice.size} epoch{'' if dice.size == 1 else 's'}"
+        missing = "" if np.isfinite(dice).all() else ", not all of which have a Dice"
+        epochs = f"{dice.size} epoch{'' if dice.size == 1 else 's'}{missing}"
+        return None, f"whether it had settled cannot be told from {epochs}"
     if has_settled(change):
         return None, None
     return f"undertrained: its selection Dice still changes by {change:+.3f} over the last third", None

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from trimformer.depth.judgement.sweep import Sweep
 from trimformer.depth.judgement.undertrained import undertrained
+from trimformer.records.errors import UserError
 from trimformer.records.judgement import ExcludedRun
 from trimformer.records.run_folder import RunFolder
 
@@ -36,9 +37,6 @@ def usable(sweep: Sweep, keep_undertrained: bool = False) -> Usable:
     Args:
         sweep: What was planned.
         keep_undertrained: Undertrained runs are noted and judged all the same.
-
-    Raises:
-        UserError: The history of a run that is done is missing or damaged.
     """
     cells = [_cell(sweep, depth, seed) for depth in sweep.depths for seed in sweep.seeds]
     lost = [cell for cell in cells if cell.missing or (cell.rising and not keep_undertrained)]
@@ -57,5 +55,8 @@ def _cell(sweep: Sweep, depth: int, seed: int) -> _Cell:
         return _Cell(f"{depth} blocks, seed {seed}", seed, missing="not in the study")
     if not job.is_done:
         return _Cell(job.name, seed, missing=f"not done ({job.state})")
-    rising, untold = undertrained(RunFolder(job.folder))
+    try:
+        rising, untold = undertrained(RunFolder(job.folder))
+    except UserError as error:
+        return _Cell(job.name, seed, missing=str(error))
     return _Cell(job.name, seed, None, rising, untold)

@@ -15,8 +15,21 @@ def verdict_in_words(
     depths: Sequence[JudgedDepth],
     margin: float,
 ) -> str:
-    """The default criterion's regret, the depth that was enough, and which criteria are shown to do better or worse."""
+    """The default criterion's regret, the depth that was enough, and which criteria are shown to do better or worse.
+
+    Args:
+        criteria: All that were asked.
+        default: The name of the one that the others are held against.
+        smallest: The smallest depth that is enough; None where the patients are too few to tell anything.
+        depths: Of the sweep, rising.
+        margin: The loss of Dice that does not matter.
+    """
     own = next(each for each in criteria if each.criterion == default)
+    if smallest is None:
+        return (
+            f"{default}: regret {own.regret.mean:.3f}. From so few patients nothing is excluded, which depth is enough "
+            "cannot be said, and no criterion is shown to choose better or worse."
+        ).replace("-0", "−0")
     return " ".join((_regret(own), _enough(smallest, depths, margin), *_others(criteria, default)))
 
 
@@ -48,10 +61,8 @@ def _excluded(regret: Estimated) -> str:
     return f"more than {TOO_MUCH:g} shown" if low > TOO_MUCH else f"{TOO_MUCH:g} not excluded"
 
 
-def _enough(smallest: int | None, depths: Sequence[JudgedDepth], margin: float) -> str:
+def _enough(smallest: int, depths: Sequence[JudgedDepth], margin: float) -> str:
     full = depths[-1].depth
-    if smallest is None:
-        return "Which depth is enough cannot be said from so few patients."
     if smallest == full:
         return f"No depth below {full} is shown to be enough (margin {margin:g})."
     chance = next(each.chance_smallest for each in depths if each.depth == smallest)

@@ -15,7 +15,9 @@ MARGINS = (0.005, 0.01, 0.02, 0.03, 0.05)
 """At which the answer is told as well."""
 
 
-def answer(proposal: DepthChoice, rounds: Sequence[Round], costs: EpochCosts, margin: float) -> DepthChoice:
+def answer(
+    proposal: DepthChoice, rounds: Sequence[Round], costs: EpochCosts, margin: float, remark: str = ""
+) -> DepthChoice:
     """The smallest depth that is not inferior at the end, or why none can be named.
 
     Args:
@@ -23,6 +25,7 @@ def answer(proposal: DepthChoice, rounds: Sequence[Round], costs: EpochCosts, ma
         rounds: All that were run.
         costs: Of an epoch, to be told beside the sweep's.
         margin: What counts as no worse, in Dice.
+        remark: What else has to be known of the run, said behind the verdict.
     """
     last = {standing.num_blocks: standing for of_round in rounds for standing in of_round.standings}
     others = {depth: last[depth] for depth in sorted(last) if depth != costs.full}
@@ -43,7 +46,7 @@ def answer(proposal: DepthChoice, rounds: Sequence[Round], costs: EpochCosts, ma
             | {"sweep_depths": costs.swept, "sweep_epochs": costs.epochs},
         },
         sensitivity={f"{value:g}": _chosen(others, costs.full, value) for value in MARGINS},
-        verdict=raced(found, costs.full, patients, terms),
+        verdict=f"{raced(found, costs.full, patients, terms)} {remark}".strip(),
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from trimformer.compression.compress import compressed_experiment, own_blocks
+from trimformer.compression.compress import compressed_experiment
 from trimformer.data.catalogue import load_dataset
 from trimformer.data.dataset import Dataset
 from trimformer.depth.criteria.catalogue import DEFAULT, criterion_named
@@ -11,11 +11,13 @@ from trimformer.depth.race.cost import epoch_costs
 from trimformer.depth.race.plan import WITHOUT_A_PROPOSAL, RacePlan, candidates, plan_race
 from trimformer.depth.race.standing import Round, Standing, standings_of
 from trimformer.depth.run_measures import MeasuresOfRun
+from trimformer.depth.verdict import still_learning
 from trimformer.evaluation.compare import MARGIN, refuse_margin
 from trimformer.metrics.paired import MIN_PAIRS
 from trimformer.records.depth import DepthChoice
 from trimformer.records.errors import UserError
 from trimformer.records.experiment import Experiment
+from trimformer.records.history import last_change, read_history
 from trimformer.records.progress import Progress, silent
 from trimformer.records.run_folder import RunFolder
 from trimformer.training import train
@@ -37,18 +39,21 @@ def race(
     goes on with them.
 
     Args:
-        run: A trained run that `inspect` has measured.
+        run: A trained run; `rule`, `distance` and `entropy` propose from what `inspect` has measured.
         criterion: Who proposes; one block is raced where it is inconclusive.
         margin: What counts as no worse, in Dice.
         epochs: Of every depth; None: as many as cost at most 15 % of a sweep.
         progress: Told while depths are trained and judged.
 
     Raises:
-        UserError: The criterion cannot read what it needs, the run has no block, the margin is not above 0, or a
-            folder of the race holds other trainings.
+        UserError: The criterion cannot read what it needs, the run has no block or finds nothing, the margin is not
+            between 0 and 1, or a folder of the race holds other trainings.
     """
     refuse_margin(margin)
-    proposal, full = criterion_named(criterion).choose(MeasuresOfRun(run, progress)), _full_depth(run)
+    measures, proposing = MeasuresOfRun(run, progress), criterion_named(criterion)
+    full = measures.num_blocks
+    _refuse_unlearned(run)
+    proposal = proposing.choose(measures)
     dataset = load_dataset(run.experiment().data, progress)
     if len(dataset.selection) < MIN_PAIRS:
         choice = too_few(proposal, len(dataset.selection), margin)
@@ -58,7 +63,7 @@ def race(
         costs = epoch_costs(run, dataset, wanted)
         plan = plan_race(wanted, costs, epochs)
         rounds = run_rounds(run, plan, dataset, margin, progress)
-        choice = answer(proposal, rounds, costs, margin)
+        choice = answer(proposal, rounds, costs, margin, still_learning(last_change(run.history_file)))
     choice.save(run.depth_file)
     return choice
 
@@ -100,8 +105,11 @@ def _experiment(source: RunFolder, depth: int, name: str, epochs: int) -> Experi
     return smaller.with_changes(name=name, training=changes).without_tracking()
 
 
-def _full_depth(run: RunFolder) -> int:
-    full = len(own_blocks(run))
-    if full == 0:
-        raise UserError("A race needs a block that may be left out", f"none in {run.path}", "Give a run with blocks.")
-    return full
+def _refuse_unlearned(run: RunFolder) -> None:
+    """All depths of a model that finds nothing are alike, and none would be inferior."""
+    if run.history_file.is_file() and not (read_history(run.history_file)["selection_dice"] > 0).any():
+        raise UserError(
+            "A race begins from a model that has learnt something",
+            f"{run.path}: no Dice above 0 of the selection patients after any epoch",
+            "Train it longer, or at another learning rate.",
+        )
