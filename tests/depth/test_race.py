@@ -126,9 +126,11 @@ def test_a_margin_of_nothing_is_refused_and_one_judge_is_not_enough(
         with pytest.raises(UserError, match="margin is a Dice above 0 and below 1"):
             race(trained_run, "fixed", margin=nonsense)
     run = RunFolder(shutil.copytree(trained_run.path, tmp_path / "run"))
+    PROPOSAL.save(run.depth_file)
     code, printed, _ = trimformer("choose", run.path, "--verify", "--criterion", "fixed")
     assert code == 0
     assert "Cannot say from 1 patient whether" in printed
+    assert DepthChoice.load(run.depth_file) == PROPOSAL, "nothing was raced, and nothing is lost"
     assert not run.race.exists()
 
 
@@ -193,6 +195,7 @@ def test_a_race_from_a_trained_run_to_its_answer_killed_in_between(
     code, printed, complaint = trimformer("choose", run.path, *options)
     assert code == 0, complaint
     assert "Round 2, 1 epoch" in printed
+    assert "% of it, more than 15 %: the run has few epochs, or --epochs" in " ".join(printed.split())
     assert (begun[0] / "history.csv").stat().st_mtime_ns == first
     choice = json.loads(run.depth_file.read_text())
     assert choice["num_blocks"] == 0  # any depth is within a margin of a half

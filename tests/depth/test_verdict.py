@@ -1,6 +1,6 @@
 import pytest
 
-from trimformer.depth.verdict import raced, smallest_not_inferior, still_learning, unraced
+from trimformer.depth.verdict import raced, smallest_not_inferior, unraced
 from trimformer.metrics.paired import Verdict
 
 YES: Verdict = "not inferior"
@@ -44,8 +44,3 @@ def test_without_a_race_nothing_is_said_of_the_data() -> None:
 def test_the_smallest_depth_that_is_not_inferior() -> None:
     assert smallest_not_inferior({0: OPEN, 3: YES, 4: YES}) == 3
     assert smallest_not_inferior({0: OPEN}) is None
-
-
-def test_a_model_that_was_still_learning_is_said_to_be() -> None:
-    assert still_learning(None) == still_learning(0.004) == still_learning(-0.004) == ""
-    assert "still learning: its selection Dice changes by -0.012 over" in still_learning(-0.012)

@@ -144,8 +144,16 @@ def _cost(cost: dict[str, Any]) -> str:
     return (
         f"Cost: {cost['steps']} steps, {scaled(cost['multiply_accumulates'])} multiply-accumulates. "
         f"A sweep of {swept} blocks, {cost['sweep_epochs']} epochs each: {cost['sweep_steps']} steps, "
-        f"{scaled(cost['sweep_multiply_accumulates'])}. The race is {100 * cost['share']:.1f} % of it."
+        f"{scaled(cost['sweep_multiply_accumulates'])}. The race is {_share(cost['share'])}."
     )
+
+
+def _share(share: float) -> str:
+    from trimformer.depth.race.plan import SHARE
+
+    told = f"{100 * share:.1f} % of it"
+    few = f", more than {100 * SHARE:.0f} %: the run has few epochs, or --epochs asked for many"
+    return told if share <= SHARE else told + few
 
 
 def _sensitivity(choice: "DepthChoice") -> str:

@@ -3,11 +3,11 @@
 from trimformer.depth.criteria.catalogue import CRITERIA, DEFAULT, criterion_named
 from trimformer.depth.criteria.criterion import Criterion
 from trimformer.depth.run_measures import MeasuresOfRun
-from trimformer.depth.verdict import still_learning, unraced
+from trimformer.depth.still_learning import still_learning
+from trimformer.depth.verdict import unraced
 from trimformer.records.depth import DepthChoice
 from trimformer.records.errors import NotWritableError, UserError
 from trimformer.records.files import write_json
-from trimformer.records.history import last_change
 from trimformer.records.progress import Progress, silent
 from trimformer.records.run_folder import RunFolder
 
@@ -62,5 +62,5 @@ def _inconclusive(criterion: Criterion, error: UserError) -> DepthChoice:
 
 def _told(choice: DepthChoice, run: RunFolder) -> DepthChoice:
     judges = len(run.manifest_of_data()["selection"]) if run.manifest_file.is_file() else None
-    said = (unraced(judges), still_learning(last_change(run.history_file)))
+    said = (unraced(judges), still_learning(run))
     return choice.model_copy(update={"verdict": " ".join(filter(None, said))})

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from trimformer.metrics.paired import Verdict
-from trimformer.records.history import has_settled
 
 
 def unraced(num_patients: int | None) -> str:
@@ -16,20 +15,6 @@ def unraced(num_patients: int | None) -> str:
     return (
         f"Cannot say{patients} whether these data need a transformer: no other depth was trained. "
         "trimformer choose RUN --verify races the candidates."
-    )
-
-
-def still_learning(change: float | None) -> str:
-    """What has to be said beside a choice of a model that had not learned its task to the end; else empty.
-
-    Args:
-        change: Of the selection Dice over the last third of the epochs; None where that cannot be told.
-    """
-    if change is None or has_settled(change):
-        return ""
-    return (
-        f"The model was still learning: its selection Dice changes by {change:+.3f} over the last third of the epochs. "
-        "Trained longer it may look elsewhere and be answered otherwise."
     )
 
 

@@ -47,15 +47,6 @@ def read_history(path: Path) -> dict[str, np.ndarray]:
         raise UserError(rule, f"{path}: {error}", "Train that run again.") from None
 
 
-def last_change(path: Path) -> float | None:
-    """`change_over_last_third` of the history in a file; None where there is no such file.
-
-    Raises:
-        UserError: The file is damaged.
-    """
-    return change_over_last_third(read_history(path)["selection_dice"]) if path.is_file() else None
-
-
 def has_settled(change: float) -> bool:
     """Whether a run whose selection Dice changes by so much over its last third has finished learning."""
     return abs(change) < UNDERTRAINED_CHANGE

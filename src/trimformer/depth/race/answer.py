@@ -56,7 +56,8 @@ def too_few(proposal: DepthChoice, num_patients: int, margin: float) -> DepthCho
         status="inconclusive",
         num_blocks=None,
         reason=f"A race is judged on at least {MIN_PAIRS} selection patients, and this run has {num_patients}: train "
-        f"with data.selection_patients = {MIN_PAIRS} or more. Nothing was raced. {_of(proposal)}",
+        f"with data.selection_patients = {MIN_PAIRS} or more, or with as many in the file of data.split. Nothing was "
+        f"raced, and the choice that was made before stands. {_of(proposal)}",
         criterion=TITLE,
         evidence=_about(proposal, margin, num_patients) | {"rounds": [], "cost": None},
         sensitivity={},

@@ -11,13 +11,13 @@ from trimformer.depth.race.cost import epoch_costs
 from trimformer.depth.race.plan import WITHOUT_A_PROPOSAL, RacePlan, candidates, plan_race
 from trimformer.depth.race.standing import Round, Standing, standings_of
 from trimformer.depth.run_measures import MeasuresOfRun
-from trimformer.depth.verdict import still_learning
+from trimformer.depth.still_learning import still_learning
 from trimformer.evaluation.compare import MARGIN, refuse_margin
 from trimformer.metrics.paired import MIN_PAIRS
 from trimformer.records.depth import DepthChoice
 from trimformer.records.errors import UserError
 from trimformer.records.experiment import Experiment
-from trimformer.records.history import last_change, read_history
+from trimformer.records.history import read_history
 from trimformer.records.progress import Progress, silent
 from trimformer.records.run_folder import RunFolder
 from trimformer.training import train
@@ -36,7 +36,7 @@ def race(
     Every depth inherits the run's weights. After half of the epochs the depths that are inferior to the full one are
     dropped; the rest go on. The answer is the smallest depth that is not inferior at the end. Only the selection
     patients judge, never those that are reported. The trainings lie in the run's folder, and a race that was killed
-    goes on with them.
+    goes on with them. Where those patients are too few to judge, nothing is raced and nothing written.
 
     Args:
         run: A trained run; `rule`, `distance` and `entropy` propose from what `inspect` has measured.
@@ -56,14 +56,13 @@ def race(
     proposal = proposing.choose(measures)
     dataset = load_dataset(run.experiment().data, progress)
     if len(dataset.selection) < MIN_PAIRS:
-        choice = too_few(proposal, len(dataset.selection), margin)
-    else:
-        proposed = WITHOUT_A_PROPOSAL if proposal.num_blocks is None else proposal.num_blocks
-        wanted = candidates(proposed, full)
-        costs = epoch_costs(run, dataset, wanted)
-        plan = plan_race(wanted, costs, epochs)
-        rounds = run_rounds(run, plan, dataset, margin, progress)
-        choice = answer(proposal, rounds, costs, margin, still_learning(last_change(run.history_file)))
+        return too_few(proposal, len(dataset.selection), margin)
+    proposed = WITHOUT_A_PROPOSAL if proposal.num_blocks is None else proposal.num_blocks
+    wanted = candidates(proposed, full)
+    costs = epoch_costs(run, dataset, wanted)
+    plan = plan_race(wanted, costs, epochs)
+    rounds = run_rounds(run, plan, dataset, margin, progress)
+    choice = answer(proposal, rounds, costs, margin, still_learning(run))
     choice.save(run.depth_file)
     return choice
 

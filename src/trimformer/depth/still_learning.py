@@ -1,0 +1,25 @@
+"""What has to be said beside an answer of a model that may not have learned its task to the end."""
+
+from trimformer.records.history import change_over_last_third, has_settled, read_history
+from trimformer.records.run_folder import RunFolder
+
+
+def still_learning(run: RunFolder) -> str:
+    """A sentence where the run was still learning or has too few epochs to tell; else, or without a history, empty.
+
+    Raises:
+        UserError: The history is damaged.
+    """
+    if not run.history_file.is_file():
+        return ""
+    dice = read_history(run.history_file)["selection_dice"]
+    change = change_over_last_third(dice)
+    if change is None:
+        epochs = f"{dice.size} epoch{'' if dice.size == 1 else 's'}"
+        return f"Whether the model was still learning cannot be told from {epochs}."
+    if has_settled(change):
+        return ""
+    return (
+        f"The model was still learning: its selection Dice changes by {change:+.3f} over the last third of the epochs. "
+        "Trained longer it may look elsewhere and be answered otherwise."
+    )
