@@ -42,7 +42,9 @@ def test_a_network_whose_tokens_have_no_known_places_has_a_page_as_well(tmp_path
     write_comparison(tmp_path)
     sources = read_sources(tmp_path)
     assert sources.profile is not None
-    assert " heads over 14 × 14 patches." in render_page(sources, {})
+    page = render_page(sources, {})
+    assert " heads over 14 × 14 patches." in page
+    assert "<h3>The choice for unetr-12 and its evidence</h3>" in page
     placeless = replace(sources.profile, grid_size=(), example={})
     assert " heads. Two lines" in render_page(replace(sources, profile=placeless), {})
 

@@ -6,14 +6,14 @@ from trimformer.metrics.paired import Verdict
 
 
 def unraced(num_patients: int | None) -> str:
-    """The verdict where no other depth was trained: what a model looks at does not show what its Dice would be.
+    """The verdict where no other depth was raced: what a model looks at does not show what its Dice would be.
 
     Args:
         num_patients: Selection patients, who could judge; None where nobody knows.
     """
     patients = "" if num_patients is None else f" from {patients_in_words(num_patients)}"
     return (
-        f"Cannot say{patients} whether these data need a transformer: no other depth was trained. "
+        f"Cannot say{patients} whether these data need a transformer: no other depth was raced. "
         "trimformer choose RUN --verify races the candidates."
     )
 
