@@ -84,6 +84,15 @@ def test_nnunets_own_file_is_read(tmp_path: Path) -> None:
     assert read_split(file, fold=1) == {"training": ("p3",), "validation": ("p0",)}
 
 
+def test_a_file_and_a_setting_that_ask_for_other_numbers_of_selection_patients_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "sides.json"
+    write_split(file, [{"training": ("p0",), "selection": ("p1",), "validation": ("p2",)}])
+    for agreeing in (DataSettings(split=str(file)), DataSettings(split=str(file), selection_patients=1)):
+        assert deal_sides(TEN, agreeing)["selection"] == ("p1",)
+    with pytest.raises(UserError, match=r"data\.selection_patients = 6, and 1 in"):
+        deal_sides(TEN, DataSettings(split=str(file), selection_patients=6))
+
+
 @pytest.mark.parametrize(
     ("document", "found"),
     [

@@ -19,11 +19,13 @@ def deal_sides(roster: Roster, settings: DataSettings) -> Split:
     """The patients of every side, sorted; selection patients are drawn from training where nobody named them.
 
     Raises:
-        UserError: A listed patient is not there, one stands on two sides, or there are too few for three sides.
+        UserError: A listed patient is not there, one stands on two sides, there are too few for three sides, or the
+            user's file names other than the number of selection patients that was asked for.
     """
     split = _training_and_validation(roster, settings)
     refuse_overlap(split.values())
     if "selection" in split:
+        _refuse_two_numbers(split["selection"], settings)
         return split
     groups = {patient: roster.groups[patient] for patient in split["training"]}
     selection = draw_stratified(groups, settings.selection_patients, settings.split_seed)
@@ -42,6 +44,17 @@ def refuse_overlap(sides: Iterable[Sequence[str]]) -> None:
     if twice:
         raise UserError(
             "A patient is on one side of a split, once", ", ".join(twice), "Take those patients off one side."
+        )
+
+
+def _refuse_two_numbers(selection: Sequence[str], settings: DataSettings) -> None:
+    """A number that was left out is the default's, and asks for nothing."""
+    asked, left_out = settings.selection_patients, DataSettings.model_fields["selection_patients"].default
+    if settings.split is not None and asked not in {left_out, len(selection)}:
+        raise UserError(
+            "A file of sides that names selection patients decides how many they are",
+            f"data.selection_patients = {asked}, and {len(selection)} in {settings.split}",
+            "Leave data.selection_patients out, or edit the file.",
         )
 
 
