@@ -16,6 +16,7 @@ from trimformer.records.run_folder import RunFolder
         ([0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.79, 0.78, 0.77], "still learning: its selection Dice changes by -0.030 over"),
         ([0.8] * 6, "cannot be told from 6 epochs."),
         ([0.8], "cannot be told from 1 epoch."),
+        ([0.8] * 8 + [float("nan")], "cannot be told from 9 epochs, not all of which have a Dice."),
     ],
 )
 def test_a_model_that_may_not_have_learned_to_the_end_is_said_to_be(

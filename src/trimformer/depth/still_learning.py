@@ -1,6 +1,6 @@
 """What has to be said beside an answer of a model that may not have learned its task to the end."""
 
-from trimformer.records.history import change_over_last_third, has_settled, read_history
+from trimformer.records.history import change_over_last_third, epochs_in_words, has_settled, read_history
 from trimformer.records.run_folder import RunFolder
 
 
@@ -15,8 +15,7 @@ def still_learning(run: RunFolder) -> str:
     dice = read_history(run.history_file)["selection_dice"]
     change = change_over_last_third(dice)
     if change is None:
-        epochs = f"{dice.size} epoch{'' if dice.size == 1 else 's'}"
-        return f"Whether the model was still learning cannot be told from {epochs}."
+        return f"Whether the model was still learning cannot be told from {epochs_in_words(dice)}."
     if has_settled(change):
         return ""
     return (

@@ -43,7 +43,7 @@ def raced(found: Mapping[int, Verdict], full: int, num_patients: int, terms: str
 
 
 def _more_help(inferior: list[int], least: int, full: int, on: str) -> str:
-    """All raced depths below `least` are inferior; where one block is not among them, nobody knows that of it."""
+    """All raced depths below `least` are inferior; where these are 0 alone, nothing is known of one block."""
     if inferior == [0]:
         between = "1 was" if least == 2 else f"1 to {least - 1} were"
         return f"Blocks help: 0 is inferior to {full}; {between} not raced {on}."

@@ -47,6 +47,12 @@ def read_history(path: Path) -> dict[str, np.ndarray]:
         raise UserError(rule, f"{path}: {error}", "Train that run again.") from None
 
 
+def epochs_in_words(selection_dice: np.ndarray) -> str:
+    """How many epochs there were, and that a Dice is missing if one is: what a change cannot be told from."""
+    missing = "" if np.isfinite(selection_dice).all() else ", not all of which have a Dice"
+    return f"{selection_dice.size} epoch{'' if selection_dice.size == 1 else 's'}{missing}"
+
+
 def has_settled(change: float) -> bool:
     """Whether a run whose selection Dice changes by so much over its last third has finished learning."""
     return abs(change) < UNDERTRAINED_CHANGE

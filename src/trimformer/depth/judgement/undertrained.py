@@ -1,8 +1,6 @@
 """Which runs had not finished learning: what they score says little about their depth."""
 
-import numpy as np
-
-from trimformer.records.history import change_over_last_third, has_settled, read_history
+from trimformer.records.history import change_over_last_third, epochs_in_words, has_settled, read_history
 from trimformer.records.run_folder import RunFolder
 
 
@@ -15,9 +13,7 @@ def undertrained(run: RunFolder) -> tuple[str | None, str | None]:
     dice = read_history(run.history_file)["selection_dice"]
     change = change_over_last_third(dice)
     if change is None:
-        missing = "" if np.isfinite(dice).all() else ", not all of which have a Dice"
-        epochs = f"{dice.size} epoch{'' if dice.size == 1 else 's'}{missing}"
-        return None, f"whether it had settled cannot be told from {epochs}"
+        return None, f"whether it had settled cannot be told from {epochs_in_words(dice)}"
     if has_settled(change):
         return None, None
     return f"undertrained: its selection Dice still changes by {change:+.3f} over the last third", None

@@ -26,10 +26,11 @@ def verdict_in_words(
     """
     own = next(each for each in criteria if each.criterion == default)
     if smallest is None:
+        mean = f"{own.regret.mean:.3f}".replace("-", "−")
         return (
-            f"{default}: regret {own.regret.mean:.3f}. From so few patients nothing is excluded, which depth is enough "
+            f"{default}: regret {mean}. From so few patients nothing is excluded, which depth is enough "
             "cannot be said, and no criterion is shown to choose better or worse."
-        ).replace("-0", "−0")
+        )
     return " ".join((_regret(own), _enough(smallest, depths, margin), *_others(criteria, default)))
 
 
