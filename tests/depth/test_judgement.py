@@ -104,6 +104,9 @@ def test_an_undertrained_run_takes_its_seed_away_and_can_be_kept(tmp_path: Path)
     (kept,) = judge_study(plan, keep_undertrained=True).sweeps
     assert (kept.seeds, kept.excluded) == ((0, 1), ())
     assert kept.notes[0].startswith("sweep-1-seed0: undertrained")
+    write_learning(RunFolder(tmp_path / "out" / "runs" / "sweep-1-seed1"), STILL_RISING)
+    (nothing,) = judge_study(plan).sweeps
+    assert nothing.verdict.endswith("Train longer, or judge 2 seeds all the same with --keep-undertrained.")
 
 
 def test_what_is_missing_or_no_part_of_a_sweep_is_named(tmp_path: Path) -> None:
@@ -121,7 +124,7 @@ def test_what_is_missing_or_no_part_of_a_sweep_is_named(tmp_path: Path) -> None:
     for job in plan.jobs:
         RunFolder(job.folder).evaluation_file.unlink(missing_ok=True)
     (nothing,) = judge_study(plan).sweeps
-    assert nothing.verdict.startswith("Cannot be judged: no seed has a run at every depth")
+    assert nothing.verdict == ("Cannot be judged: no seed has a run at every depth that is done and had settled.")
     assert not nothing.criteria
 
 

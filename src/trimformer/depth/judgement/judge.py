@@ -74,7 +74,7 @@ def sweeps_to_judge(plan: Plan) -> tuple[list[Sweep], list[ExcludedRun]]:
 def _judged(sweep: Sweep, seeds: Usable, margin: float, progress: Progress) -> JudgedSweep:
     """The sweep, or why it cannot be judged: one that cannot stops no other."""
     if not seeds.seeds:
-        return _unjudged(sweep, seeds, "no seed has a run at every depth that is done and had settled")
+        return _unjudged(sweep, seeds, _why_no_seed(sweep))
     try:
         scores = scores_of(sweep, seeds.seeds)
         if scores.patients == 0:
@@ -84,6 +84,15 @@ def _judged(sweep: Sweep, seeds: Usable, margin: float, progress: Progress) -> J
         return _with_figures(sweep, seeds, scores, margin, progress)
     except UserError as error:
         return _unjudged(sweep, seeds, str(error))
+
+
+def _why_no_seed(sweep: Sweep) -> str:
+    why = "no seed has a run at every depth that is done and had settled"
+    undertrained = len(usable(sweep, keep_undertrained=True).seeds)
+    if not undertrained:
+        return why
+    seeds = "1 seed" if undertrained == 1 else f"{undertrained} seeds"
+    return f"{why}. Train longer, or judge {seeds} all the same with --keep-undertrained"
 
 
 def _unjudged(sweep: Sweep, seeds: Usable, why: str) -> JudgedSweep:
