@@ -1,28 +1,37 @@
 """What every criterion of depth costs over several judged sweeps, and thresholds tried on what they were not fitted on.
 
     python examples/judgements_together.py FOLDER... --criteria criteria.csv --thresholds thresholds.csv
+        --regrets regrets.csv --figure regrets.png
 
 Each FOLDER was judged by `trimformer study STUDY.toml --judge`. First it is told how many blocks each criterion
 answers over all their sweeps, and its regret. Then, for every task and every model in them, each criterion's
 threshold is fitted on the sweeps of all other tasks, or models: the fewest blocks at a regret of 0.01 at most on any
-of them. What it costs is told on those left out.
+of them. What it costs is told on those left out. `--regrets` and `--figure` tell and draw what each criterion answers
+and loses over all sweeps at each of its thresholds.
 """
 
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 
 from trimformer.depth.criteria.catalogue import CRITERIA
+from trimformer.depth.judgement.blocks_and_regret import blocks_and_regret
 from trimformer.depth.judgement.thresholds import TOLERATED, fitted_without
 from trimformer.records.errors import UserError
 from trimformer.records.files import write_text
 from trimformer.records.judgement import JudgedCriterion, JudgedSweep, Judgement, LeftOut
+from trimformer.report.judgement.regret_figure import regret_figure
 from trimformer.report.judgement.tables import thresholds_csv
+from trimformer.report.judgement.write import DOTS_PER_INCH
+from trimformer.report.saving import save_figure
 from trimformer.report.tables.flat import write_csv
+from trimformer.report.themes import STYLE, WIDE_POINTS
 
 
 def main(arguments: list[str]) -> int:
@@ -31,16 +40,26 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
     parser.add_argument("--criteria", type=Path, help="write the first table there as CSV")
     parser.add_argument("--thresholds", type=Path, help="write the second table there as CSV")
+    parser.add_argument("--regrets", type=Path, help="write blocks and regret at every threshold there as CSV")
+    parser.add_argument("--figure", type=Path, help="draw these as PNG, SVG or PDF")
     given = parser.parse_args(arguments)
     try:
         judgements = [Judgement.load(folder / "judgement.json") for folder in given.folders]
         sweeps = [sweep for judgement in judgements for sweep in judgement.sweeps if sweep.criteria]
-        criteria, rows = over_sweeps(sweeps), fitted_without(sweeps)
+        criteria, rows, points = over_sweeps(sweeps), fitted_without(sweeps), blocks_and_regret(sweeps)
         sys.stdout.write(criteria)
         sys.stdout.write("".join(map(_told, rows)) or "One task and one model: there is nothing to leave out.\n")
-        for file, table in ((given.criteria, criteria), (given.thresholds, thresholds_csv(rows))):
+        tables = [
+            (given.criteria, criteria),
+            (given.thresholds, thresholds_csv(rows)),
+            (given.regrets, write_csv(list(map(asdict, points)))),
+        ]
+        for file, table in tables:
             if file is not None:
                 write_text(file, table)
+        if given.figure is not None:
+            with matplotlib.rc_context({**STYLE, "font.size": WIDE_POINTS}):
+                save_figure(regret_figure(points), given.figure, DOTS_PER_INCH)
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         return 2

@@ -1,17 +1,21 @@
 """Thresholds fitted with one task or one model left out, and what they cost on the one that was left out."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
-import numpy as np
-
 from trimformer.depth.criteria.catalogue import CRITERIA
-from trimformer.records.judgement import AtThreshold, JudgedSweep, LeftOut
+from trimformer.depth.judgement.by_threshold import (
+    ByThreshold,
+    mean_blocks,
+    mean_regret,
+    of_criterion,
+    shared_thresholds,
+    worst_regret,
+)
+from trimformer.records.judgement import JudgedSweep, LeftOut
 
 TOLERATED = 0.01
 """The regret, in Dice, that a fitted threshold may have on any sweep that it is fitted on."""
-
-ByThreshold = Mapping[str, AtThreshold]
 
 
 def fitted_without(sweeps: Sequence[JudgedSweep]) -> tuple[LeftOut, ...]:
@@ -31,10 +35,10 @@ def fitted_without(sweeps: Sequence[JudgedSweep]) -> tuple[LeftOut, ...]:
 def _by(kind: Literal["task", "model"], sweeps: Sequence[JudgedSweep]) -> Iterator[LeftOut]:
     for name in dict.fromkeys(getattr(sweep, kind) for sweep in sweeps):
         for criterion in CRITERIA:
-            inside = _of(criterion, [sweep for sweep in sweeps if getattr(sweep, kind) == name])
-            others = _of(criterion, [sweep for sweep in sweeps if getattr(sweep, kind) != name])
+            inside = of_criterion(criterion, [sweep for sweep in sweeps if getattr(sweep, kind) == name])
+            others = of_criterion(criterion, [sweep for sweep in sweeps if getattr(sweep, kind) != name])
             own = CRITERIA[criterion].threshold_key
-            shared = _shared([*inside, *others])
+            shared = shared_thresholds([*inside, *others])
             if not inside or not others or own not in shared:
                 continue
             best = min(shared, key=lambda key: (*_badness(others, key), abs(float(key) - float(own))))
@@ -43,35 +47,15 @@ def _by(kind: Literal["task", "model"], sweeps: Sequence[JudgedSweep]) -> Iterat
                 kind=kind,
                 criterion=criterion,
                 threshold=best,
-                worst_of_others=_worst(others, best),
-                regret=_mean_regret(inside, best),
-                blocks=_mean_blocks(inside, best),
-                regret_of_default=_mean_regret(inside, own),
-                blocks_of_default=_mean_blocks(inside, own),
+                worst_of_others=worst_regret(others, best),
+                regret=mean_regret(inside, best),
+                blocks=mean_blocks(inside, best),
+                regret_of_default=mean_regret(inside, own),
+                blocks_of_default=mean_blocks(inside, own),
             )
-
-
-def _of(criterion: str, sweeps: Sequence[JudgedSweep]) -> list[ByThreshold]:
-    return [each.by_threshold for sweep in sweeps for each in sweep.criteria if each.criterion == criterion]
-
-
-def _shared(found: Sequence[ByThreshold]) -> list[str]:
-    return [key for key in found[0] if all(key in each for each in found)] if found else []
 
 
 def _badness(found: Sequence[ByThreshold], key: str) -> tuple[bool, float]:
     """Smaller is better: blocks where no sweep's regret is too much, else the worst regret."""
-    worst = _worst(found, key)
-    return (True, round(worst, 9)) if worst > TOLERATED else (False, round(_mean_blocks(found, key), 9))
-
-
-def _worst(found: Sequence[ByThreshold], key: str) -> float:
-    return max(each[key].regret.mean for each in found)
-
-
-def _mean_regret(found: Sequence[ByThreshold], key: str) -> float:
-    return float(np.mean([each[key].regret.mean for each in found]))
-
-
-def _mean_blocks(found: Sequence[ByThreshold], key: str) -> float:
-    return float(np.mean([each[key].blocks for each in found]))
+    worst = worst_regret(found, key)
+    return (True, round(worst, 9)) if worst > TOLERATED else (False, round(mean_blocks(found, key), 9))
