@@ -94,7 +94,7 @@ def _row(run: RunFolder) -> tuple[str, ...]:
         _cell(experiment.model.num_blocks),
         str(experiment.seed),
         f"{selection[-1]:.4f}",
-        _cell(None if change is None else round(change, 4) + 0.0),
+        _cell(None if change is None else round(change.mean, 4) + 0.0),
         f"{Evaluation.load(run.evaluation_file).mean:.4f}",
         *map(_cell, answers),
     )

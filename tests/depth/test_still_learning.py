@@ -12,8 +12,15 @@ from trimformer.records.run_folder import RunFolder
     [
         ([0.8] * 9, ""),
         ([0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.801, 0.802, 0.804], ""),
-        ([0.1 * epoch for epoch in range(9)], "still learning: its selection Dice changes by +0.300 over"),
-        ([0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.79, 0.78, 0.77], "still learning: its selection Dice changes by -0.030 over"),
+        ([0.1 * epoch for epoch in range(9)], "was still learning: its selection Dice changes by +0.300 (95 % +"),
+        (
+            [0.8] * 5 + [0.79, 0.82, 0.78, 0.82],
+            "may have been still learning: its selection Dice changes by +0.015",
+        ),
+        (
+            [0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.79, 0.78, 0.77],
+            "was still learning: its selection Dice changes by −0.030",
+        ),
         ([0.8] * 6, "cannot be told from 6 epochs."),
         ([0.8], "cannot be told from 1 epoch."),
         ([0.8] * 8 + [float("nan")], "cannot be told from 9 epochs, not all of which have a Dice."),

@@ -1,6 +1,6 @@
 """What has to be said beside an answer of a model that may not have learned its task to the end."""
 
-from trimformer.records.history import change_over_last_third, epochs_in_words, has_settled, read_history
+from trimformer.records.history import change_over_last_third, epochs_in_words, read_history
 from trimformer.records.run_folder import RunFolder
 
 
@@ -16,9 +16,10 @@ def still_learning(run: RunFolder) -> str:
     change = change_over_last_third(dice)
     if change is None:
         return f"Whether the model was still learning cannot be told from {epochs_in_words(dice)}."
-    if has_settled(change):
+    if change.has_settled:
         return ""
+    was = "was" if change.is_shown else "may have been"
     return (
-        f"The model was still learning: its selection Dice changes by {change:+.3f} over the last third of the epochs. "
-        "Trained longer it may look elsewhere and be answered otherwise."
+        f"The model {was} still learning: its selection Dice changes by {change.in_words()} over the last third of the "
+        "epochs. Trained longer it may look elsewhere and be answered otherwise."
     )

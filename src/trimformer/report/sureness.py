@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from trimformer.records.history import change_over_last_third, has_settled
+from trimformer.records.history import change_over_last_third
 from trimformer.records.results import Results
-from trimformer.report.formats import listed, sentence, signed
+from trimformer.report.formats import listed, sentence
 from trimformer.report.remarks import missing_controls, trainings
 
 FEWEST_PAIRS = 6
@@ -72,9 +72,9 @@ def undertrained(selection_dice: np.ndarray) -> str:
     change = change_over_last_third(selection_dice)
     if change is None:
         return "too few epochs to see whether it had settled"
-    if has_settled(change):
+    if change.has_settled:
         return ""
-    return f"selection Dice still moved by {signed(change)} over the last third of the epochs"
+    return f"selection Dice still moved by {change.in_words()} over the last third of the epochs"
 
 
 def _find(document: Mapping[str, Any], key: str) -> Any:

@@ -1,6 +1,6 @@
 """Which runs had not finished learning: what they score says little about their depth."""
 
-from trimformer.records.history import change_over_last_third, epochs_in_words, has_settled, read_history
+from trimformer.records.history import change_over_last_third, epochs_in_words, read_history
 from trimformer.records.run_folder import RunFolder
 
 
@@ -14,6 +14,6 @@ def undertrained(run: RunFolder) -> tuple[str | None, str | None]:
     change = change_over_last_third(dice)
     if change is None:
         return None, f"whether it had settled cannot be told from {epochs_in_words(dice)}"
-    if has_settled(change):
+    if change.has_settled:
         return None, None
-    return f"undertrained: its selection Dice still changes by {change:+.3f} over the last third", None
+    return f"undertrained: its selection Dice still changes by {change.in_words()} over the last third", None
