@@ -13,7 +13,6 @@ and loses over all sweeps at each of its thresholds.
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +51,14 @@ def main(arguments: list[str]) -> int:
         tables = [
             (given.criteria, criteria),
             (given.thresholds, thresholds_csv(rows)),
-            (given.regrets, write_csv(list(map(asdict, points)))),
+            (given.regrets, write_csv([point.model_dump() for point in points])),
         ]
         for file, table in tables:
             if file is not None:
                 write_text(file, table)
         if given.figure is not None:
             with matplotlib.rc_context({**STYLE, "font.size": WIDE_POINTS}):
-                save_figure(regret_figure(points), given.figure, DOTS_PER_INCH)
+                save_figure(regret_figure(points, TOLERATED), given.figure, DOTS_PER_INCH)
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         return 2

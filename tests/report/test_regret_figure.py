@@ -2,12 +2,14 @@ import numpy as np
 import pytest
 from matplotlib.lines import Line2D
 
-from trimformer.depth.judgement.blocks_and_regret import BlocksAndRegret
+from trimformer.records.judgement import BlocksAndRegret
 from trimformer.report.judgement.regret_figure import regret_figure
 
 
 def point(criterion: str, threshold: str, own: bool, blocks: float, worst: float) -> BlocksAndRegret:
-    return BlocksAndRegret(criterion, threshold, own, blocks, worst / 2, worst)
+    return BlocksAndRegret(
+        criterion=criterion, threshold=threshold, is_catalogues=own, blocks=blocks, regret=worst / 2, worst_regret=worst
+    )
 
 
 def places(line: Line2D) -> list[list[float]]:
@@ -21,7 +23,7 @@ def test_a_line_joins_a_criterions_thresholds_and_the_catalogues_is_filled() -> 
         point("rule", "0.5", True, 2.0, 0.1),
         point("fixed", "3", True, 3.0, 0.001),
     ]
-    figure = regret_figure(points)
+    figure = regret_figure(points, tolerated=0.01)
     (axes,) = figure.axes
     tolerated, *lines = axes.lines
     assert [y for _, y in places(tolerated)] == [0.01, 0.01]
@@ -38,5 +40,5 @@ def test_a_line_joins_a_criterions_thresholds_and_the_catalogues_is_filled() -> 
 
 @pytest.mark.parametrize(("worst", "lowest"), [(0.2, 0.0), (-0.001, -0.001)])
 def test_a_choice_better_than_the_best_depth_is_not_cut_off(worst: float, lowest: float) -> None:
-    (axes,) = regret_figure([point("rule", "0.5", True, 1.0, worst)]).axes
+    (axes,) = regret_figure([point("rule", "0.5", True, 1.0, worst)], tolerated=0.01).axes
     assert axes.get_ylim()[0] == pytest.approx(lowest)

@@ -100,6 +100,21 @@ class JudgedSweep(Frozen):
     verdict: str
 
 
+class BlocksAndRegret(Frozen):
+    """What a criterion answers and loses over several sweeps at one threshold; a sweep counts as much as another."""
+
+    criterion: str
+    threshold: str
+    is_catalogues: bool
+    """Whether it is the one that `choose` asks with."""
+    blocks: Finite
+    """Mean of the answers."""
+    regret: Finite
+    """Mean, in Dice."""
+    worst_regret: Finite
+    """The largest of any sweep, in Dice."""
+
+
 class LeftOut(Frozen):
     """A criterion's threshold, fitted on the other sweeps, and what it costs on the sweeps left out."""
 

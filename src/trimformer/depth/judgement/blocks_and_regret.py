@@ -1,7 +1,6 @@
 """Blocks against Dice: what every criterion answers and loses over several sweeps, threshold by threshold."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from trimformer.depth.criteria.catalogue import CRITERIA
 from trimformer.depth.judgement.by_threshold import (
@@ -11,23 +10,7 @@ from trimformer.depth.judgement.by_threshold import (
     shared_thresholds,
     worst_regret,
 )
-from trimformer.records.judgement import JudgedSweep
-
-
-@dataclass(frozen=True)
-class BlocksAndRegret:
-    """One threshold of one criterion; a sweep counts as much as another."""
-
-    criterion: str
-    threshold: str
-    is_catalogues: bool
-    """Whether it is the one that `choose` asks with."""
-    blocks: float
-    """Mean of the answers."""
-    regret: float
-    """Mean, in Dice."""
-    worst_regret: float
-    """The largest of any sweep, in Dice."""
+from trimformer.records.judgement import BlocksAndRegret, JudgedSweep
 
 
 def blocks_and_regret(sweeps: Sequence[JudgedSweep]) -> tuple[BlocksAndRegret, ...]:

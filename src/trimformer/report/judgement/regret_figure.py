@@ -6,8 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from trimformer.depth.judgement.blocks_and_regret import BlocksAndRegret
-from trimformer.depth.judgement.thresholds import TOLERATED
+from trimformer.records.judgement import BlocksAndRegret
 from trimformer.report.themes import MUTED, SERIES, TEXT, WIDE_INCHES, title
 
 HEIGHT_INCHES = 4.2
@@ -15,19 +14,19 @@ MARKERS = "os^vDP"
 """Beside the colours, of which there are fewer than criteria."""
 
 
-def regret_figure(points: Sequence[BlocksAndRegret]) -> Figure:
-    """Draw the points of `blocks_and_regret`; lower and further left is better. The catalogue's thresholds are filled.
+def regret_figure(points: Sequence[BlocksAndRegret], tolerated: float) -> Figure:
+    """Draw criteria at their thresholds; lower and further left is better. The catalogue's thresholds are filled.
 
-    Losses are drawn on a logarithmic scale above `TOLERATED`, which a dashed line shows, and on a linear one below.
+    Losses stand on a logarithmic scale above what is tolerated, which a dashed line shows, and on a linear one below.
     """
     figure = Figure(figsize=(WIDE_INCHES, HEIGHT_INCHES), layout="constrained")
     axes = figure.subplots()
     title(axes, "Worst regret of any sweep, in Dice")
     axes.set_xlabel("blocks answered, mean of the sweeps")
-    axes.set_yscale("symlog", linthresh=TOLERATED, linscale=1.5)
+    axes.set_yscale("symlog", linthresh=tolerated, linscale=1.5)
     axes.set_yticks([0, 0.002, 0.005, 0.01, 0.03, 0.1, 0.3], ["0", "0.002", "0.005", "0.01", "0.03", "0.1", "0.3"])
     axes.minorticks_off()
-    axes.axhline(TOLERATED, color=MUTED, linewidth=0.9, linestyle=(0, (4, 2)))
+    axes.axhline(tolerated, color=MUTED, linewidth=0.9, linestyle=(0, (4, 2)))
     names = list(dict.fromkeys(point.criterion for point in points))
     for index, name in enumerate(names):
         _draw(axes, [point for point in points if point.criterion == name], *_look(index))
