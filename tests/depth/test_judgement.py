@@ -70,6 +70,8 @@ def test_the_smallest_depth_that_is_not_inferior_is_the_one_to_meet(tmp_path: Pa
     assert (default.within_one, default.within_one_of_needed, default.chance_enough) == (0.5, 0.5, 1)
     (strict,) = judge_study(made_study(tmp_path, {"far-sighted": (1, None)}, DICE | {1: 0.78}), margin=0.005).sweeps
     assert (strict.smallest_enough, strict.admissible) == (3, (3, 6))
+    assert [each.enough_at["0.005"] for each in strict.depths] == [0, 0, 1, 1], "one block loses 0.01"
+    assert [each.enough_at["0.02"] for each in strict.depths] == [0, 1, 1, 1]
 
 
 def test_a_default_that_loses_is_said_to_lose(tmp_path: Path) -> None:
@@ -162,6 +164,7 @@ def test_few_patients_are_not_judged_as_if_they_were_many(tmp_path: Path) -> Non
     assert sweep.smallest_enough is None
     assert of(sweep, "far-sighted").blocks_off is None
     assert of(sweep, "far-sighted").chance_enough is None
+    assert [(each.chance_enough, each.enough_at) for each in sweep.depths] == [(None, {})] * 4
     assert sweep.verdict == (
         "far-sighted: regret 0.000. From so few patients nothing is excluded, which depth is enough cannot be said, "
         "and no criterion is shown to choose better or worse."

@@ -19,6 +19,9 @@ from trimformer.records.results import ModelRow, PatientCounts, Results
 MARGIN = 0.02
 """A model is not inferior when the interval of its Dice difference lies above minus this."""
 
+MARGINS = (0.005, 0.01, 0.02, 0.03, 0.05)
+"""At which an answer is told as well."""
+
 
 def compare(
     candidates: Sequence[Candidate],

@@ -30,6 +30,8 @@ class JudgedDepth(Frozen):
     """Share of resamples of patients and seeds in which it loses no more than the margin; None from few patients."""
     chance_smallest: Share | None
     """Share in which it is the smallest such depth."""
+    enough_at: dict[str, Share] = Field(default_factory=dict)
+    """`chance_enough` by the margin; empty from few patients."""
 
 
 class AtThreshold(Frozen):

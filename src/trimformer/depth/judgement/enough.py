@@ -1,9 +1,12 @@
 """Which depths of a sweep are enough, and how sure that is."""
 
+from typing import Any
+
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
 from trimformer.depth.judgement.scores import Scores, estimated
+from trimformer.evaluation.compare import MARGINS
 from trimformer.metrics.crossed import crossed_mean
 from trimformer.metrics.paired import MIN_PAIRS, paired_difference, verdict
 from trimformer.records.judgement import JudgedDepth
@@ -18,7 +21,7 @@ def judged_depths(scores: Scores, margin: float) -> tuple[JudgedDepth, ...]:
         scores: Of the sweep.
         margin: The loss of Dice that does not matter.
     """
-    enough, smallest = _chances(scores, margin)
+    chances = _chances(scores, margin)
     found = []
     for index, depth in enumerate(scores.depths):
         difference = paired_difference(scores.at(depth), scores.full)
@@ -29,8 +32,7 @@ def judged_depths(scores: Scores, margin: float) -> tuple[JudgedDepth, ...]:
                 dice_by_seed=dict(zip(scores.seeds, map(float, scores.at(depth).mean(axis=0)), strict=True)),
                 minus_full=estimated(difference.estimate),
                 verdict="full depth" if depth == scores.depths[-1] else verdict(difference, margin),
-                chance_enough=enough[index],
-                chance_smallest=smallest[index],
+                **chances[index],
             )
         )
     return tuple(found)
@@ -46,24 +48,33 @@ def smallest_enough(depths: tuple[JudgedDepth, ...]) -> int | None:
     return None if any(each.verdict == "too few patients" for each in depths) else min(admissible(depths))
 
 
-def _chances(scores: Scores, margin: float) -> tuple[list[float | None], list[float | None]]:
-    """Of each depth: how often it is enough, and how often it is the smallest that is."""
+def _chances(scores: Scores, margin: float) -> list[dict[str, Any]]:
+    """Of each depth: how often it is enough, at other margins too, and how often it is the smallest that is."""
     if scores.patients < MIN_PAIRS:
-        return [None] * len(scores.depths), [None] * len(scores.depths)
-    enough = _enough(scores, margin)
-    first = enough.argmax(axis=1)
-    smallest = [float((first == index).mean()) for index in range(len(scores.depths))]
-    return [float(share) for share in enough.mean(axis=0)], list(smallest)
+        return [{"chance_enough": None, "chance_smallest": None}] * len(scores.depths)
+    losses = _resampled_losses(scores)
+    smallest = (losses < margin).argmax(axis=1)
+    return [
+        {
+            "chance_enough": _share(losses[:, index] < margin),
+            "chance_smallest": _share(smallest == index),
+            "enough_at": {f"{value:g}": _share(losses[:, index] < value) for value in MARGINS},
+        }
+        for index in range(len(scores.depths))
+    ]
 
 
-def _enough(scores: Scores, margin: float) -> Bool[np.ndarray, "resamples depths"]:
-    """Whether each depth's mean loses no more than the margin, in resamples of patients and, apart, of seeds."""
+def _resampled_losses(scores: Scores) -> Float[np.ndarray, "resamples depths"]:
+    """What each depth's mean loses on the full one, in resamples of patients and, apart, of seeds."""
     random = np.random.default_rng(0)
     weights = [
         random.multinomial(count, np.full(count, 1 / count), size=RESAMPLES) / count
         for count in (scores.patients, len(scores.seeds))
     ]
-    differences = scores.dice - scores.full
-    means = np.einsum("rp,dps,rs->rd", weights[0], differences, weights[1], optimize=True)
-    enough: np.ndarray = means > -margin
-    return enough
+    losses = scores.full - scores.dice
+    means: np.ndarray = np.einsum("rp,dps,rs->rd", weights[0], losses, weights[1], optimize=True)
+    return means
+
+
+def _share(of: Bool[np.ndarray, " resamples"]) -> float:
+    return float(of.mean())

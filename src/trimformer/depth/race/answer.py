@@ -6,13 +6,11 @@ from typing import Any
 from trimformer.depth.race.cost import EpochCosts
 from trimformer.depth.race.standing import Round, Standing
 from trimformer.depth.verdict import patients_in_words, raced, smallest_not_inferior
+from trimformer.evaluation.compare import MARGINS
 from trimformer.metrics.paired import MIN_PAIRS
 from trimformer.records.depth import DepthChoice
 
 TITLE = "smallest raced depth that is not inferior to the full one"
-
-MARGINS = (0.005, 0.01, 0.02, 0.03, 0.05)
-"""At which the answer is told as well."""
 
 
 def answer(

@@ -47,6 +47,7 @@ def _criterion(each: JudgedCriterion) -> dict[str, Any]:
 
 def _depth(each: JudgedDepth) -> dict[str, Any]:
     plain = each.model_dump(include={"depth", "verdict", "chance_enough", "chance_smallest"})
+    plain |= {f"enough_at_{margin}": share for margin, share in each.enough_at.items()}
     seeds = {f"dice_seed{seed}": dice for seed, dice in each.dice_by_seed.items()}
     return plain | _columns([("dice", each.dice), ("minus_full", each.minus_full)]) | seeds
 
