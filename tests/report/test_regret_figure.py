@@ -42,3 +42,8 @@ def test_a_line_joins_a_criterions_thresholds_and_the_catalogues_is_filled() -> 
 def test_a_choice_better_than_the_best_depth_is_not_cut_off(worst: float, lowest: float) -> None:
     (axes,) = regret_figure([point("rule", "0.5", True, 1.0, worst)], tolerated=0.01).axes
     assert axes.get_ylim()[0] == pytest.approx(lowest)
+
+
+def test_without_a_point_there_are_axes_alone() -> None:
+    (axes,) = regret_figure([], tolerated=0.01).axes
+    assert len(axes.lines) == 1

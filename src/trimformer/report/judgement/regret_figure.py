@@ -31,7 +31,7 @@ def regret_figure(points: Sequence[BlocksAndRegret], tolerated: float) -> Figure
     for index, name in enumerate(names):
         _draw(axes, [point for point in points if point.criterion == name], *_look(index))
     axes.set_xlim(left=0)
-    axes.set_ylim(bottom=min(0.0, *(point.worst_regret for point in points)))
+    axes.set_ylim(bottom=min([0.0, *(point.worst_regret for point in points)]))
     figure.legend(handles=_entries(names), loc="outside right upper", fontsize="small")
     return figure
 
