@@ -23,7 +23,8 @@ from trimformer.records.depth import read_choices
 from trimformer.records.errors import UserError
 from trimformer.records.evaluation import Evaluation
 from trimformer.records.files import write_text
-from trimformer.records.history import change_over_last_third, read_history
+from trimformer.records.history import read_history
+from trimformer.records.late_change import change_over_last_third
 from trimformer.records.run_folder import RunFolder
 from trimformer.report.tables.flat import write_csv
 

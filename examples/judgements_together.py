@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 
 from trimformer.depth.criteria.catalogue import CRITERIA
@@ -25,12 +24,9 @@ from trimformer.depth.judgement.thresholds import TOLERATED, fitted_without
 from trimformer.records.errors import UserError
 from trimformer.records.files import write_text
 from trimformer.records.judgement import JudgedCriterion, JudgedSweep, Judgement, LeftOut
-from trimformer.report.judgement.regret_figure import regret_figure
 from trimformer.report.judgement.tables import thresholds_csv
-from trimformer.report.judgement.write import DOTS_PER_INCH
-from trimformer.report.saving import save_figure
+from trimformer.report.judgement.write import write_regrets
 from trimformer.report.tables.flat import write_csv
-from trimformer.report.themes import STYLE, WIDE_POINTS
 
 
 def main(arguments: list[str]) -> int:
@@ -57,8 +53,7 @@ def main(arguments: list[str]) -> int:
             if file is not None:
                 write_text(file, table)
         if given.figure is not None:
-            with matplotlib.rc_context({**STYLE, "font.size": WIDE_POINTS}):
-                save_figure(regret_figure(points, TOLERATED), given.figure, DOTS_PER_INCH)
+            write_regrets(given.figure, points, TOLERATED)
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         return 2

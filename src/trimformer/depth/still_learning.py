@@ -1,6 +1,7 @@
 """What has to be said beside an answer of a model that may not have learned its task to the end."""
 
-from trimformer.records.history import change_over_last_third, epochs_in_words, read_history
+from trimformer.records.history import read_history
+from trimformer.records.late_change import change_over_last_third, epochs_in_words
 from trimformer.records.run_folder import RunFolder
 
 

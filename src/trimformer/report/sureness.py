@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from trimformer.records.history import change_over_last_third
+from trimformer.records.late_change import change_over_last_third
 from trimformer.records.results import Results
 from trimformer.report.formats import listed, sentence
 from trimformer.report.remarks import missing_controls, trainings

@@ -1,6 +1,7 @@
 """Which runs had not finished learning: what they score says little about their depth."""
 
-from trimformer.records.history import change_over_last_third, epochs_in_words, read_history
+from trimformer.records.history import read_history
+from trimformer.records.late_change import change_over_last_third, epochs_in_words
 from trimformer.records.run_folder import RunFolder
 
 

@@ -1,12 +1,15 @@
 """Everything that a judgement leaves in the folder of its study."""
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import matplotlib
 
 from trimformer.records.files import write_text
-from trimformer.records.judgement import Judgement
+from trimformer.records.judgement import BlocksAndRegret, Judgement
 from trimformer.report.judgement.figure import judgement_figure
+from trimformer.report.judgement.regret_figure import regret_figure
 from trimformer.report.judgement.tables import criteria_csv, depths_csv, thresholds_csv
 from trimformer.report.saving import save_figure
 from trimformer.report.themes import STYLE, WIDE_POINTS
@@ -35,9 +38,23 @@ def write_judgement(folder: Path, judgement: Judgement) -> dict[str, Path]:
         write_text(files[name], text)
     judged = [sweep for sweep in judgement.sweeps if sweep.criteria]
     if judged:
-        with matplotlib.rc_context({**STYLE, "font.size": WIDE_POINTS}):
+        with _style():
             figure = judgement_figure(judged, judgement.margin)
             for suffix in ("png", "svg"):
                 files[suffix] = folder / f"judgement.{suffix}"
                 save_figure(figure, files[suffix], DOTS_PER_INCH)
     return files
+
+
+def write_regrets(path: Path, points: Sequence[BlocksAndRegret], tolerated: float) -> None:
+    """Draw blocks against the worst regret as PNG, SVG or PDF, by the suffix.
+
+    Raises:
+        UserError: The suffix is none of png, svg and pdf, or the file cannot be written.
+    """
+    with _style():
+        save_figure(regret_figure(points, tolerated), path, DOTS_PER_INCH)
+
+
+def _style() -> AbstractContextManager[None]:
+    return matplotlib.rc_context({**STYLE, "font.size": WIDE_POINTS})
